@@ -1,0 +1,112 @@
+// What a heap profile must carry beyond pprof's four values so that a verdict can be told from one snapshot: when live
+// blocks were born, how long freed ones lived, how much work the program did meanwhile, and how the sampling was set.
+// Times are nanoseconds since recording began. Weights are unbiased: an allocation of s bytes sampled at mean interval R
+// with p = 1 - exp(-s/R) stands for 1/p objects and s/p bytes; in exact mode p = 1.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace holdfast::profile {
+
+// Lifetimes are counted in buckets of 4 per octave of microseconds: bucket 0 is [0, 1 us), bucket 1 + 4*o + q holds
+// [2^o * (1 + q/4), 2^o * (1 + (q+1)/4)) us, up to 2^43 us (about 100 days); the last bucket takes the rest.
+inline constexpr int kLifetimeOctaves = 43;
+inline constexpr int kLifetimeBuckets = 1 + 4 * kLifetimeOctaves;
+
+// Bucket of a lifetime; about 5 instructions, async-signal-safe.
+constexpr int lifetime_bucket(std::uint64_t lifetime_ns) noexcept {
+  const std::uint64_t us = lifetime_ns / 1000;
+  if (us == 0) return 0;
+  const int octave = 63 - __builtin_clzll(us);
+  if (octave >= kLifetimeOctaves) return kLifetimeBuckets - 1;
+  const int quarter = octave >= 2 ? static_cast<int>((us >> (octave - 2)) & 3)
+                                  : static_cast<int>((us << (2 - octave)) & 3);
+  return 1 + 4 * octave + quarter;
+}
+
+// First nanosecond that falls into `bucket`.
+constexpr std::int64_t lifetime_bucket_start_ns(int bucket) noexcept {
+  if (bucket <= 0) return 0;
+  const int octave = (bucket - 1) / 4;
+  const int quarter = (bucket - 1) % 4;
+  // 2^o * (1 + q/4) us, exact in integers: 1000 * 2^o * (4 + q) / 4 ns; rounded up to the first whole microsecond
+  // where the octave is shorter than four microseconds.
+  const std::int64_t quarter_us = (std::int64_t{4} + quarter) << octave;  // in quarters of a microsecond
+  return 1000 * ((quarter_us + 3) / 4);
+}
+
+// Live samples of one site born at about the same time.
+struct Cohort {
+  std::int64_t birth_ns = 0;     // mean birth of its members
+  std::uint64_t samples = 0;     // how many were sampled
+  double objects = 0;            // sum of 1/p
+  double bytes = 0;              // sum of s/p
+  double bytes_squared = 0;      // sum of (s/p)^2, for intervals
+  double variance = 0;           // sum of (1-p) * (s/p)^2, the sampling variance of `bytes`
+  bool operator==(const Cohort&) const = default;
+};
+
+struct LifetimeCount {
+  std::int32_t bucket = 0;
+  std::uint64_t samples = 0;  // freed samples whose lifetime fell into the bucket
+  bool operator==(const LifetimeCount&) const = default;
+};
+
+// An allocation at least 1.5 times as large as any before it at this site: what a growing container leaves behind.
+struct SizeStep {
+  std::int64_t time_ns = 0;
+  std::uint64_t size = 0;
+  bool operator==(const SizeStep&) const = default;
+};
+
+// One site's history; belongs to one Sample of the profile (same stack, same labels).
+struct SiteHistory {
+  std::uint32_t sample = 0;               // index into Profile::samples
+  std::uint64_t alloc_samples = 0;        // sampled allocations so far
+  std::uint64_t freed_samples = 0;        // of which freed
+  std::vector<LifetimeCount> lifetimes;   // of the freed ones, ascending bucket, no zero counts
+  std::vector<Cohort> live;               // ascending birth
+  std::vector<SizeStep> size_steps;       // ascending time, the last few only
+  bool operator==(const SiteHistory&) const = default;
+};
+
+// Work done by a moment; between two points it is linear. Ascending in both; the first point is (0, 0),
+// the last is (uptime_ns, total).
+struct WorkPoint {
+  std::int64_t time_ns = 0;
+  double work = 0;
+  bool operator==(const WorkPoint&) const = default;
+};
+
+// From `time_ns` on, samples were taken with this mean interval (1 = every allocation, 0 = stopped).
+struct IntervalChange {
+  std::int64_t time_ns = 0;
+  std::uint64_t interval_bytes = 0;
+  bool operator==(const IntervalChange&) const = default;
+};
+
+// A counter of something dropped or degraded: "region full", "stacks truncated".
+struct Counter {
+  std::string name;
+  std::uint64_t value = 0;
+  bool operator==(const Counter&) const = default;
+};
+
+struct HeapHistory {
+  std::int64_t uptime_ns = 0;               // from the start of recording to the snapshot
+  std::uint64_t process_id = 0;             // with process_start_ns, tells whether two snapshots are of one process
+  std::int64_t process_start_ns = 0;        // recording's start, wall clock, ns since the epoch
+  std::string work_unit;                    // "requests" when the program counts its work, else "bytes allocated"
+  std::vector<WorkPoint> work;
+  std::vector<IntervalChange> intervals;
+  std::string unwinder;                     // "eh_frame", "frame_pointers", ...
+  std::string allocator;                    // behind the hook: "glibc", "tcmalloc", "jemalloc", ...
+  std::vector<Counter> counters;            // drops and the like; zero ones are left out
+  std::vector<SiteHistory> sites;           // at most one per sample; samples without one are foreign or folded
+  bool operator==(const HeapHistory&) const = default;
+};
+
+}  // namespace holdfast::profile
