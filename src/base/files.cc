@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -36,7 +36,7 @@ Error read_error(const std::string& path, int error_number) {
   switch (error_number) {
     case ENOENT:
     case ENOTDIR:
-      return {what, "check the path; a server is written host:port, http://host:port/path or unix:/path"};
+      return {what, "check the path"};
     case EACCES:
     case EPERM:
       return {what, "ask for read permission on it, or run as its owner"};
@@ -54,10 +54,10 @@ Error write_error(const std::string& path, int error_number) {
     case EACCES:
     case EPERM:
     case EROFS:
-      return {what, "choose a directory you may write to, with -o"};
+      return {what, "choose a directory you may write to"};
     case ENOSPC:
     case EDQUOT:
-      return {what, "free some space, or write elsewhere with -o"};
+      return {what, "free some space, or write elsewhere"};
     default:
       return {what, ""};
   }
@@ -76,7 +76,7 @@ Result<std::string> read_all(int fd, const std::string& name, std::size_t size_h
     size += static_cast<std::size_t>(got);
     if (size > limit) {
       return Error{name + " is larger than " + format_bytes(static_cast<double>(limit)),
-                   "a heap profile is at most a few MiB; check that this is one"};
+                   "check that it is the file you meant"};
     }
   }
   bytes.resize(size);
@@ -93,12 +93,17 @@ Result<void> write_all(int fd, const std::string& name, std::string_view bytes) 
   return {};
 }
 
-// What a file created by anyone else here would get: mkstemp's 0600 would surprise the other readers of an
-// artifact.
-mode_t default_mode() {
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  return 0666 & ~mask;
+// A new file beside `target`, with the mode any new file of this process gets; -1 and errno on failure.
+// mkstemp's 0600 would surprise the other readers of the output, and asking for the umask changes it for
+// every thread.
+int create_beside(const std::string& target, std::string& temporary) {
+  constexpr int kTries = 100;
+  for (int i = 0; i < kTries; ++i) {
+    temporary = target + "." + std::to_string(::getpid()) + "-" + std::to_string(i) + ".tmp";
+    const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0 || errno != EEXIST) return fd;
+  }
+  return -1;
 }
 
 std::string parent_of(const std::string& path) {
@@ -148,7 +153,7 @@ void OutputFile::discard() noexcept {
 }
 
 Result<OutputFile> OutputFile::open(const std::string& path) {
-  if (path.empty()) return Error{"the output file has no name", "give one with -o, or - for standard output"};
+  if (path.empty()) return Error{"the output file has no name", "name a file, or - for standard output"};
   if (path == "-") return OutputFile(STDOUT_FILENO, "standard output", "");
 
   struct stat info {};
@@ -168,11 +173,11 @@ Result<OutputFile> OutputFile::open(const std::string& path) {
       std::free(resolved);
     }
   }
-  std::string temporary = target + ".XXXXXX";
-  const int fd = ::mkostemp(temporary.data(), O_CLOEXEC);
+  std::string temporary;
+  const int fd = create_beside(target, temporary);
   if (fd < 0) return write_error(path, errno);
   OutputFile file(fd, target, temporary);
-  if (::fchmod(fd, exists ? info.st_mode & 07777 : default_mode()) != 0) return write_error(path, errno);
+  if (exists && ::fchmod(fd, info.st_mode & 07777) != 0) return write_error(path, errno);
   return file;
 }
 
