@@ -81,6 +81,10 @@ class RawVector {
     size_ = size;
     return true;
   }
+  // Forgets the elements from `size` on.
+  void resize_down(std::size_t size) noexcept {
+    if (size < size_) size_ = size;
+  }
   bool push_back(const T& value) noexcept {
     if (size_ == capacity_ && !reserve(size_ + 1)) return false;
     data_[size_++] = value;

@@ -1,0 +1,50 @@
+// The allocator behind the hook: whichever malloc the program would have had without Holdfast. Found at the first
+// allocation by dlsym(RTLD_NEXT), which may itself allocate: until then a few static blocks serve.
+// Any thread; noexcept except that `operator new` of the C++ library throws as it does.
+#pragma once
+
+#include <cstddef>
+
+namespace holdfast::hook {
+
+struct RealAllocator {
+  void* (*malloc)(std::size_t);
+  void (*free)(void*);
+  void* (*calloc)(std::size_t, std::size_t);
+  void* (*realloc)(void*, std::size_t);
+  void* (*memalign)(std::size_t, std::size_t);
+  int (*posix_memalign)(void**, std::size_t, std::size_t);
+  void* (*aligned_alloc)(std::size_t, std::size_t);
+  std::size_t (*malloc_usable_size)(void*);
+
+  // Absent in some allocators or programs: nullptr.
+  void* (*valloc)(std::size_t);
+  void* (*pvalloc)(std::size_t);
+  void* (*operator_new)(std::size_t);                         // calls the new_handler and throws
+  void* (*operator_new_aligned)(std::size_t, std::size_t);
+  void (*dallocx)(void*, int);                                // jemalloc's own interface
+  void (*sdallocx)(void*, std::size_t, int);
+  void* (*rallocx)(void*, std::size_t, int);
+  std::size_t (*xallocx)(void*, std::size_t, std::size_t, int);
+  std::size_t (*sallocx)(const void*, int);
+};
+extern RealAllocator g_real;
+
+enum class Allocator { unknown, glibc, tcmalloc, jemalloc, mimalloc };
+const char* name(Allocator allocator) noexcept;
+
+// Looks the functions up if that has not happened yet. False in a statically linked program, where there is nothing to
+// look up; the first allocation then aborts with a message, as nothing could serve it.
+bool resolve() noexcept;
+
+// Which allocator the functions belong to. Ordinary code only; after resolve().
+Allocator behind() noexcept;
+
+// The shared object they come from, as the loader names it; "" when unknown.
+const char* behind_file() noexcept;
+
+// A block handed out before the real allocator was known; it is never given back.
+bool is_bootstrap(const void* p) noexcept;
+std::size_t bootstrap_size(const void* p) noexcept;
+
+}  // namespace holdfast::hook

@@ -1,0 +1,82 @@
+#include "record/region.h"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+
+namespace holdfast::record {
+
+std::uint32_t Span::take() noexcept {
+  ++live;
+  if (free_head != 0) {
+    const std::uint32_t slot = free_head - 1;
+    free_head = static_cast<std::uint32_t>(slots[slot].birth_ns);
+    return slot;
+  }
+  return touched++;
+}
+
+void Span::give(std::uint32_t slot) noexcept {
+  --live;
+  slots[slot].state = SlotState::free;
+  slots[slot].birth_ns = free_head;
+  free_head = slot + 1;
+}
+
+bool Region::reserve() noexcept {
+  if (base_ != 0) return true;
+  for (std::size_t size = kLargestRegion; size >= kSmallestRegion; size /= 4) {
+    if (void* p = base::reserve_pages(size, kSpanBytes)) {
+      base_ = reinterpret_cast<std::uintptr_t>(p);
+      size_ = size;
+      return true;
+    }
+  }
+  return false;
+}
+
+Span* Region::take_span(int size_class, std::uint16_t shard) noexcept {
+  const base::SpinGuard guard(lock_);
+  if (!guard) return nullptr;
+  Span* span = free_spans_;
+  if (span != nullptr) {
+    free_spans_ = span->next;
+  } else {
+    const std::uint32_t i = span_count_.load(std::memory_order_relaxed);
+    const std::size_t end = (std::size_t{i} + 1) * kSpanBytes;
+    if (end > size_) return nullptr;
+    if (end > committed_) {
+      if (!base::commit_pages(reinterpret_cast<void*>(base_ + committed_), kCommitBytes)) return nullptr;
+      committed_ += kCommitBytes;
+    }
+    span = spans_.at_grow(i);
+    if (span == nullptr) return nullptr;
+    span->base = reinterpret_cast<char*>(base_ + std::size_t{i} * kSpanBytes);
+    span_count_.store(i + 1, std::memory_order_release);
+  }
+  span->slot_bytes = class_bytes(size_class);
+  span->reciprocal = ((std::uint64_t{1} << 40) + span->slot_bytes - 1) / span->slot_bytes;
+  span->slot_count = static_cast<std::uint32_t>(kSpanBytes / (span->slot_bytes + sizeof(Slot)));
+  span->slots = reinterpret_cast<Slot*>(span->base + kSpanBytes) - span->slot_count;
+  span->next = span->previous = nullptr;
+  span->free_head = span->touched = span->live = 0;
+  span->shard = shard;
+  span->size_class = static_cast<std::uint8_t>(size_class);
+  span->in_use.store(true, std::memory_order_release);
+  bytes_in_use_.fetch_add(kSpanBytes, std::memory_order_relaxed);
+  return span;
+}
+
+void Region::give_span(Span* span) noexcept {
+  const int saved = errno;
+  madvise(span->base, kSpanBytes, MADV_DONTNEED);
+  errno = saved;
+  const base::SpinGuard guard(lock_);
+  if (!guard) return;  // the span is lost to reuse, its pages are not
+  span->in_use.store(false, std::memory_order_release);
+  span->next = free_spans_;
+  free_spans_ = span;
+  bytes_in_use_.fetch_sub(kSpanBytes, std::memory_order_relaxed);
+}
+
+}  // namespace holdfast::record

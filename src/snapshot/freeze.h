@@ -1,0 +1,22 @@
+// Copies the recorder's state out into plain values. The program's threads go on; each of the recorder's locks is held
+// only for a short stretch at a time.
+#pragma once
+
+#include <holdfast/result.h>
+
+#include "record/recorder.h"
+#include "snapshot/frozen.h"
+
+namespace holdfast::snapshot {
+
+// What the recorder cannot know of itself.
+struct Surroundings {
+  const char* allocator = "unknown";  // behind the hook
+};
+
+// A snapshot of everything recorded since the start. Call on a quiet thread; allocates. Within each shard of the recorder
+// allocations minus frees equal what is live; in exact mode ages are read a moment after the counters.
+// Error when memory is short.
+Result<Frozen> freeze(record::Recorder& recorder, const Surroundings& surroundings);
+
+}  // namespace holdfast::snapshot
