@@ -87,6 +87,9 @@ struct Profile {
 
   // What Holdfast knows beyond the four pprof values; absent in foreign profiles and in legacy text.
   std::optional<HeapHistory> history;
+  // Why `history` is missing or incomplete although the file carried one: one line for people, else empty.
+  // Decoders set it, encoders ignore it.
+  std::string history_note;
 
   bool operator==(const Profile&) const = default;
 };

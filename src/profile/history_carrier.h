@@ -1,0 +1,31 @@
+// How the history (ages, lifetimes, work) travels inside a pprof profile: as one comment
+//     #holdfast:1:<base64 of a zlib stream of a protobuf message>
+// pprof hides comments that begin with '#' from its reports and keeps them when it writes a profile back;
+// other readers ignore comments. The message is described in docs/decisions/0001-carrier-of-ages.md. Called
+// by the pprof codec only. Pure functions, any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "profile/profile.h"
+
+namespace holdfast::profile {
+
+// Whether a comment is a carrier, of whatever version.
+bool is_carrier(std::string_view comment) noexcept;
+
+// `profile.history` as a comment; it must be present. Exact: every number comes back as it was.
+std::string encode_history(const Profile& profile);
+
+// What a cohort's bytes_squared is when its blocks have one size; the message then leaves it out.
+double squares_of_one_size(const Cohort& cohort) noexcept;
+
+// Fills `profile.history` from the carriers found among its comments, attaching each site to the sample with
+// the same stack and labels; `profile.samples` and what they refer to are already complete. None of the
+// carriers readable, or more than one (a merged profile has no single history): no history, and
+// `profile.history_note` says why.
+void attach_history(Profile& profile, const std::vector<std::string>& carriers);
+
+}  // namespace holdfast::profile

@@ -1,0 +1,345 @@
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <protozero/pbf_message.hpp>
+#include <vector>
+
+#include "base/gzip.h"
+#include "profile/base64.h"
+#include "profile/history_carrier.h"
+#include "profile/history_fields.h"
+#include "profile/stack_key.h"
+#include "profile/wire.h"
+
+namespace holdfast::profile {
+namespace {
+
+// Measured: 16,000 sites take about 5 MiB in memory and less in the message.
+constexpr std::size_t kMessageLimit = std::size_t{64} << 20;
+constexpr std::size_t kModelLimit = std::size_t{256} << 20;
+
+struct KeyedSite {
+  std::uint64_t key = 0;
+  SiteHistory site;
+};
+
+struct DecodedHistory {
+  HeapHistory history;  // without sites
+  std::vector<KeyedSite> sites;
+};
+
+void require(bool condition, const char* what) {
+  if (!condition) throw Broken(what);
+}
+
+template <typename Rows, typename Before>
+void require_ascending(const Rows& rows, Before before) {
+  require(std::is_sorted(rows.begin(), rows.end(), before), "times are out of order");
+}
+
+class Decoder {
+ public:
+  DecodedHistory decode(std::string_view message) {
+    protozero::pbf_reader reader = wire::reader_of(message);
+    while (reader.next()) field(reader);
+    HeapHistory& history = out_.history;
+    require(work_times_.size() == work_values_.size(), "work times and values differ in number");
+    for (std::size_t i = 0; i < work_times_.size(); ++i)
+      history.work.push_back({work_times_[i], work_values_[i]});
+    require_ascending(history.work, [](const WorkPoint& a, const WorkPoint& b) {
+      return a.time_ns < b.time_ns || a.work < b.work;
+    });
+    require(interval_times_.size() == interval_bytes_.size(), "interval times and values differ in number");
+    for (std::size_t i = 0; i < interval_times_.size(); ++i) {
+      history.intervals.push_back({interval_times_[i], interval_bytes_[i]});
+    }
+    require_ascending(history.intervals,
+                      [](const IntervalChange& a, const IntervalChange& b) { return a.time_ns < b.time_ns; });
+    return std::move(out_);
+  }
+
+ private:
+  void field(protozero::pbf_reader& reader) {
+    HeapHistory& history = out_.history;
+    switch (static_cast<fields::History>(reader.tag())) {
+      case fields::History::uptime_ns:
+        history.uptime_ns = wire::signed_number(reader);
+        break;
+      case fields::History::process_id:
+        history.process_id = wire::number(reader);
+        break;
+      case fields::History::process_start_ns:
+        history.process_start_ns = wire::signed_number(reader);
+        break;
+      case fields::History::work_unit:
+        history.work_unit = text(reader);
+        break;
+      case fields::History::work_times:
+        times(reader, work_times_);
+        break;
+      case fields::History::work_values:
+        amounts(reader, work_values_);
+        break;
+      case fields::History::interval_times:
+        times(reader, interval_times_);
+        break;
+      case fields::History::interval_bytes:
+        counts(reader, interval_bytes_);
+        break;
+      case fields::History::unwinder:
+        history.unwinder = text(reader);
+        break;
+      case fields::History::allocator:
+        history.allocator = text(reader);
+        break;
+      case fields::History::counter:
+        history.counters.push_back(counter(wire::message(reader)));
+        break;
+      case fields::History::site:
+        out_.sites.push_back(site(wire::message(reader)));
+        break;
+      default:
+        reader.skip();
+    }
+  }
+
+  std::string text(protozero::pbf_reader& reader) {
+    const std::string_view bytes = wire::bytes(reader);
+    budget_.charge(bytes.size());
+    return std::string(bytes);
+  }
+
+  void counts(protozero::pbf_reader& reader, std::vector<std::uint64_t>& out) {
+    wire::numbers(reader, [&](std::uint64_t value) {
+      budget_.charge(sizeof value);
+      out.push_back(value);
+    });
+  }
+
+  void times(protozero::pbf_reader& reader, std::vector<std::int64_t>& out) {
+    std::uint64_t now = out.empty() ? 0 : static_cast<std::uint64_t>(out.back());
+    wire::numbers(reader, [&](std::uint64_t value) {
+      budget_.charge(sizeof value);
+      now += static_cast<std::uint64_t>(protozero::decode_zigzag64(value));
+      out.push_back(static_cast<std::int64_t>(now));
+    });
+  }
+
+  void amounts(protozero::pbf_reader& reader, std::vector<double>& out) {
+    wire::doubles(reader, [&](double value) {
+      budget_.charge(sizeof value);
+      require(std::isfinite(value) && value >= 0, "a number is negative or not finite");
+      out.push_back(value);
+    });
+  }
+
+  Counter counter(protozero::pbf_reader reader) {
+    budget_.charge(sizeof(Counter));
+    Counter out;
+    while (reader.next()) {
+      switch (static_cast<fields::Counter>(reader.tag())) {
+        case fields::Counter::name:
+          out.name = text(reader);
+          break;
+        case fields::Counter::value:
+          out.value = wire::number(reader);
+          break;
+        default:
+          reader.skip();
+      }
+    }
+    return out;
+  }
+
+  // A site's columns as they come; rows are made of them when all are there.
+  struct Columns {
+    std::vector<std::uint64_t> lifetimes, samples, step_sizes;
+    std::vector<std::int64_t> births, step_times;
+    std::vector<double> objects, bytes, bytes_squared, variance;
+  };
+
+  KeyedSite site(protozero::pbf_reader reader) {
+    budget_.charge(sizeof(KeyedSite));
+    KeyedSite out;
+    Columns columns;
+    while (reader.next()) {
+      switch (static_cast<fields::Site>(reader.tag())) {
+        case fields::Site::key:
+          out.key = wire::fixed64(reader);
+          break;
+        case fields::Site::alloc_samples:
+          out.site.alloc_samples = wire::number(reader);
+          break;
+        case fields::Site::freed_samples:
+          out.site.freed_samples = wire::number(reader);
+          break;
+        case fields::Site::lifetimes:
+          counts(reader, columns.lifetimes);
+          break;
+        case fields::Site::births:
+          times(reader, columns.births);
+          break;
+        case fields::Site::samples:
+          counts(reader, columns.samples);
+          break;
+        case fields::Site::objects:
+          amounts(reader, columns.objects);
+          break;
+        case fields::Site::bytes:
+          amounts(reader, columns.bytes);
+          break;
+        case fields::Site::bytes_squared:
+          amounts(reader, columns.bytes_squared);
+          break;
+        case fields::Site::variance:
+          amounts(reader, columns.variance);
+          break;
+        case fields::Site::step_times:
+          times(reader, columns.step_times);
+          break;
+        case fields::Site::step_sizes:
+          counts(reader, columns.step_sizes);
+          break;
+        default:
+          reader.skip();
+      }
+    }
+    lifetimes(columns, out.site);
+    live(columns, out.site);
+    size_steps(columns, out.site);
+    return out;
+  }
+
+  static void lifetimes(const Columns& columns, SiteHistory& site) {
+    require(columns.lifetimes.size() % 2 == 0, "a lifetime bucket has no count");
+    std::uint64_t first_allowed = 0;
+    for (std::size_t i = 0; i < columns.lifetimes.size(); i += 2) {
+      const std::uint64_t bucket = columns.lifetimes[i];
+      const std::uint64_t samples = columns.lifetimes[i + 1];
+      require(bucket >= first_allowed && bucket < kLifetimeBuckets && samples > 0,
+              "lifetime buckets are out of order");
+      site.lifetimes.push_back({static_cast<std::int32_t>(bucket), samples});
+      first_allowed = bucket + 1;
+    }
+  }
+
+  static void live(const Columns& columns, SiteHistory& site) {
+    const std::size_t rows = columns.births.size();
+    const auto fits = [rows](const std::vector<double>& column) {
+      return column.empty() || column.size() == rows;
+    };
+    require(columns.samples.size() == rows && columns.bytes.size() == rows && fits(columns.objects) &&
+                fits(columns.bytes_squared) && fits(columns.variance),
+            "the columns of a site's cohorts differ in length");
+    for (std::size_t i = 0; i < rows; ++i) {
+      Cohort cohort;
+      cohort.birth_ns = columns.births[i];
+      cohort.samples = columns.samples[i];
+      cohort.objects = columns.objects.empty() ? static_cast<double>(cohort.samples) : columns.objects[i];
+      cohort.bytes = columns.bytes[i];
+      cohort.bytes_squared =
+          columns.bytes_squared.empty() ? squares_of_one_size(cohort) : columns.bytes_squared[i];
+      require(std::isfinite(cohort.bytes_squared), "a number is not finite");
+      cohort.variance = columns.variance.empty() ? 0 : columns.variance[i];
+      site.live.push_back(cohort);
+    }
+    require_ascending(site.live, [](const Cohort& a, const Cohort& b) { return a.birth_ns < b.birth_ns; });
+  }
+
+  static void size_steps(const Columns& columns, SiteHistory& site) {
+    require(columns.step_times.size() == columns.step_sizes.size(),
+            "size steps and their times differ in number");
+    for (std::size_t i = 0; i < columns.step_times.size(); ++i) {
+      site.size_steps.push_back({columns.step_times[i], columns.step_sizes[i]});
+    }
+    require_ascending(site.size_steps,
+                      [](const SizeStep& a, const SizeStep& b) { return a.time_ns < b.time_ns; });
+  }
+
+  Budget budget_{kModelLimit};
+  DecodedHistory out_;
+  std::vector<std::int64_t> work_times_, interval_times_;
+  std::vector<double> work_values_;
+  std::vector<std::uint64_t> interval_bytes_;
+};
+
+// The samples of one profile by their keys; equal keys are handed out in the order of the samples.
+class SamplesByKey {
+ public:
+  explicit SamplesByKey(const Profile& profile) {
+    for (std::uint32_t i = 0; i < profile.samples.size(); ++i) {
+      entries_.push_back({stack_key(profile, profile.samples[i]), i, 0});
+    }
+    std::stable_sort(entries_.begin(), entries_.end(),
+                     [](const Entry& a, const Entry& b) { return a.key < b.key; });
+  }
+
+  std::optional<std::uint32_t> take(std::uint64_t key) {
+    const auto first =
+        std::lower_bound(entries_.begin(), entries_.end(), key,
+                         [](const Entry& entry, std::uint64_t wanted) { return entry.key < wanted; });
+    if (first == entries_.end() || first->key != key) return std::nullopt;
+    const std::size_t at = static_cast<std::size_t>(first - entries_.begin()) + first->taken;
+    if (at == entries_.size() || entries_[at].key != key) return std::nullopt;
+    ++first->taken;
+    return entries_[at].sample;
+  }
+
+ private:
+  struct Entry {
+    std::uint64_t key;
+    std::uint32_t sample;
+    std::uint32_t taken;  // of the first entry of a key: how many of that key were handed out
+  };
+  std::vector<Entry> entries_;
+};
+
+Result<DecodedHistory> read_carrier(std::string_view carrier) {
+  carrier.remove_prefix(fields::kCarrierPrefix.size());
+  if (!carrier.starts_with(fields::kCarrierVersion)) {
+    return Error{"ages were written in a form this version does not know", "update holdfast"};
+  }
+  carrier.remove_prefix(fields::kCarrierVersion.size());
+  return caught("ages cannot be read", "fetch the profile again", [&] {
+    const std::optional<std::string> packed = base64_decode(carrier);
+    if (!packed) throw Broken("they are not base64");
+    const Result<std::string> message = base::zlib_inflate(*packed, kMessageLimit);
+    if (!message) throw Broken(message.error().what);
+    return Decoder().decode(*message);
+  });
+}
+
+}  // namespace
+
+void attach_history(Profile& profile, const std::vector<std::string>& carriers) {
+  if (carriers.empty()) return;
+  if (carriers.size() > 1) {
+    profile.history_note = "ages left out: the profile was merged from " + std::to_string(carriers.size()) +
+                           " snapshots; judge each by itself";
+    return;
+  }
+  Result<DecodedHistory> decoded = read_carrier(carriers.front());
+  if (!decoded) {
+    profile.history_note = decoded.error().what + "; " + decoded.error().hint;
+    return;
+  }
+  HeapHistory& history = profile.history.emplace(std::move(decoded->history));
+  SamplesByKey samples(profile);
+  std::size_t lost = 0;
+  for (KeyedSite& entry : decoded->sites) {
+    const std::optional<std::uint32_t> sample = samples.take(entry.key);
+    if (!sample) {
+      ++lost;
+      continue;
+    }
+    entry.site.sample = *sample;
+    history.sites.push_back(std::move(entry.site));
+  }
+  if (lost > 0) {
+    profile.history_note = "ages of " + std::to_string(lost) + " of " +
+                           std::to_string(decoded->sites.size()) +
+                           " sites belong to no row here: another tool filtered or rewrote the profile";
+  }
+}
+
+}  // namespace holdfast::profile

@@ -1,0 +1,123 @@
+#include <algorithm>
+#include <protozero/pbf_builder.hpp>
+#include <vector>
+
+#include "base/gzip.h"
+#include "profile/base64.h"
+#include "profile/history_carrier.h"
+#include "profile/history_fields.h"
+#include "profile/stack_key.h"
+
+namespace holdfast::profile {
+namespace {
+
+// The best level: the result is base64, which gzip around it can no longer squeeze.
+constexpr int kCompression = 9;
+
+template <typename Field>
+using Builder = protozero::pbf_builder<Field>;
+
+// One column of a list of rows as a packed field.
+template <typename Field, typename Rows, typename Column>
+void add_numbers(Builder<Field>& out, Field field, const Rows& rows, Column column) {
+  std::vector<std::uint64_t> values;
+  for (const auto& row : rows) values.push_back(column(row));
+  out.add_packed_uint64(field, values.begin(), values.end());
+}
+
+template <typename Field, typename Rows, typename Column>
+void add_doubles(Builder<Field>& out, Field field, const Rows& rows, Column column) {
+  std::vector<double> values;
+  for (const auto& row : rows) values.push_back(column(row));
+  out.add_packed_double(field, values.begin(), values.end());
+}
+
+// Times as differences: small numbers, and the subtraction wraps so that any times come back.
+template <typename Field, typename Rows, typename Column>
+void add_times(Builder<Field>& out, Field field, const Rows& rows, Column column) {
+  std::vector<std::int64_t> values;
+  std::uint64_t before = 0;
+  for (const auto& row : rows) {
+    const auto now = static_cast<std::uint64_t>(column(row));
+    values.push_back(static_cast<std::int64_t>(now - before));
+    before = now;
+  }
+  out.add_packed_sint64(field, values.begin(), values.end());
+}
+
+void add_live(Builder<fields::Site>& out, const std::vector<Cohort>& live) {
+  add_times(out, fields::Site::births, live, [](const Cohort& c) { return c.birth_ns; });
+  add_numbers(out, fields::Site::samples, live, [](const Cohort& c) { return c.samples; });
+  const auto counts_all = [](const Cohort& c) { return c.objects == static_cast<double>(c.samples); };
+  if (!std::all_of(live.begin(), live.end(), counts_all)) {
+    add_doubles(out, fields::Site::objects, live, [](const Cohort& c) { return c.objects; });
+  }
+  add_doubles(out, fields::Site::bytes, live, [](const Cohort& c) { return c.bytes; });
+  const auto has_one_size = [](const Cohort& c) { return c.bytes_squared == squares_of_one_size(c); };
+  if (!std::all_of(live.begin(), live.end(), has_one_size)) {
+    add_doubles(out, fields::Site::bytes_squared, live, [](const Cohort& c) { return c.bytes_squared; });
+  }
+  const auto is_exact = [](const Cohort& c) { return c.variance == 0; };
+  if (!std::all_of(live.begin(), live.end(), is_exact)) {
+    add_doubles(out, fields::Site::variance, live, [](const Cohort& c) { return c.variance; });
+  }
+}
+
+void add_site(Builder<fields::History>& parent, std::uint64_t key, const SiteHistory& site) {
+  Builder<fields::Site> out(parent, fields::History::site);
+  out.add_fixed64(fields::Site::key, key);
+  out.add_uint64(fields::Site::alloc_samples, site.alloc_samples);
+  if (site.freed_samples != 0) out.add_uint64(fields::Site::freed_samples, site.freed_samples);
+  std::vector<std::uint64_t> lifetimes;
+  for (const LifetimeCount& count : site.lifetimes) {
+    lifetimes.push_back(static_cast<std::uint64_t>(count.bucket));
+    lifetimes.push_back(count.samples);
+  }
+  out.add_packed_uint64(fields::Site::lifetimes, lifetimes.begin(), lifetimes.end());
+  add_live(out, site.live);
+  add_times(out, fields::Site::step_times, site.size_steps, [](const SizeStep& s) { return s.time_ns; });
+  add_numbers(out, fields::Site::step_sizes, site.size_steps, [](const SizeStep& s) { return s.size; });
+}
+
+std::string history_message(const Profile& profile) {
+  const HeapHistory& history = *profile.history;
+  std::string bytes;
+  Builder<fields::History> out(bytes);
+  out.add_int64(fields::History::uptime_ns, history.uptime_ns);
+  out.add_uint64(fields::History::process_id, history.process_id);
+  out.add_int64(fields::History::process_start_ns, history.process_start_ns);
+  out.add_string(fields::History::work_unit, history.work_unit);
+  add_times(out, fields::History::work_times, history.work, [](const WorkPoint& p) { return p.time_ns; });
+  add_doubles(out, fields::History::work_values, history.work, [](const WorkPoint& p) { return p.work; });
+  add_times(out, fields::History::interval_times, history.intervals,
+            [](const IntervalChange& c) { return c.time_ns; });
+  add_numbers(out, fields::History::interval_bytes, history.intervals,
+              [](const IntervalChange& c) { return c.interval_bytes; });
+  out.add_string(fields::History::unwinder, history.unwinder);
+  out.add_string(fields::History::allocator, history.allocator);
+  for (const Counter& counter : history.counters) {
+    Builder<fields::Counter> nested(out, fields::History::counter);
+    nested.add_string(fields::Counter::name, counter.name);
+    nested.add_uint64(fields::Counter::value, counter.value);
+  }
+  for (const SiteHistory& site : history.sites)
+    add_site(out, stack_key(profile, profile.samples[site.sample]), site);
+  return bytes;
+}
+
+}  // namespace
+
+bool is_carrier(std::string_view comment) noexcept { return comment.starts_with(fields::kCarrierPrefix); }
+
+double squares_of_one_size(const Cohort& cohort) noexcept {
+  return cohort.samples == 0 ? 0 : cohort.bytes * cohort.bytes / static_cast<double>(cohort.samples);
+}
+
+std::string encode_history(const Profile& profile) {
+  std::string comment(fields::kCarrierPrefix);
+  comment += fields::kCarrierVersion;
+  comment += base64_encode(base::zlib_deflate(history_message(profile), kCompression));
+  return comment;
+}
+
+}  // namespace holdfast::profile

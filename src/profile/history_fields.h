@@ -1,0 +1,43 @@
+// Field numbers of the history's message, version 1. Part of the file format: never reuse or renumber.
+// Shared by the carrier's encoder and decoder only.
+#pragma once
+
+#include <protozero/types.hpp>
+#include <string_view>
+
+namespace holdfast::profile::fields {
+
+inline constexpr std::string_view kCarrierPrefix = "#holdfast:";
+inline constexpr std::string_view kCarrierVersion = "1:";
+
+enum class History : protozero::pbf_tag_type {
+  uptime_ns = 1,         // int64
+  process_id = 2,        // uint64
+  process_start_ns = 3,  // int64
+  work_unit = 4,         // string
+  work_times = 5,        // packed sint64: each the difference from the one before
+  work_values = 6,       // packed double, as many
+  interval_times = 7,    // packed sint64, differences
+  interval_bytes = 8,    // packed uint64, as many
+  unwinder = 9,          // string
+  allocator = 10,        // string
+  counter = 11,          // repeated Counter
+  site = 12,             // repeated Site
+};
+enum class Counter : protozero::pbf_tag_type { name = 1, value = 2 };
+enum class Site : protozero::pbf_tag_type {
+  key = 1,            // fixed64: stack_key of its sample
+  alloc_samples = 2,  // uint64
+  freed_samples = 3,  // uint64
+  lifetimes = 4,      // packed uint64: bucket, count, bucket, count, ...
+  births = 5,         // packed sint64, differences; one per cohort, and so are the following
+  samples = 6,        // packed uint64
+  objects = 7,        // packed double; absent when each equals its samples (exact mode)
+  bytes = 8,          // packed double
+  bytes_squared = 9,  // packed double; absent when each equals bytes * bytes / samples (blocks of one size)
+  variance = 10,      // packed double; absent when all are zero (exact mode)
+  step_times = 11,    // packed sint64, differences
+  step_sizes = 12,    // packed uint64, as many
+};
+
+}  // namespace holdfast::profile::fields
