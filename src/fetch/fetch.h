@@ -12,10 +12,9 @@
 namespace holdfast::fetch {
 
 struct FetchOptions {
-  std::string
-      certificate_file;  // PEM certificate shown to an https server that asks for one (mTLS); empty: none
-  std::string key_file;  // its PEM private key; empty: it is in `certificate_file`
-  std::string ca_file;   // PEM certificates an https server must be signed by; empty: the system's
+  std::string certificate_file = {};  // PEM, shown to an https server that asks for one (mTLS); empty: none
+  std::string key_file = {};          // its PEM private key; empty: it is in `certificate_file`
+  std::string ca_file = {};  // PEM certificates an https server must be signed by; empty: the system's
 
   // Longest silence of a server, and longest time to connect; a whole answer may take ten times as long. A
   // `seconds=N` in the URL's query is added, since such a server is silent for N seconds by design.
@@ -27,13 +26,14 @@ struct FetchOptions {
 };
 
 // Reads `source` whole:
-//   -                        standard input
-//   http(s)://[user:password@]host[:port][/path][?query]    no path means /debug/pprof/heap; credentials go
-//   as Basic unix:/path[:/url/path]   HTTP over a Unix socket host:port[/path]         as
-//   http://host:port[/path] anything else            a file
+//   `-`                    standard input
+//   an http or https URL   user:password@ goes as Basic; no path means /debug/pprof/heap
+//   `unix:/path`           HTTP over a Unix socket; `unix:/path:/url/path` names the URL's path too
+//   `host:port[/path]`     the same as http://host:port[/path]
+//   anything else          a file
 // Redirects are followed within the same host and port only. Errors say what went wrong and what to try next:
 // a file that cannot be read, a host that is unknown or refuses, TLS trouble, a status other than 200 with
-// the first line of the answer, an empty answer, one too large, one that is an HTML page.
+// the first line of the answer, an empty answer, one too large, one that is a web page.
 Result<std::string> fetch(const std::string& source, const FetchOptions& options = {});
 
 }  // namespace holdfast::fetch
