@@ -5,6 +5,8 @@
 
 #include <cstddef>
 
+#include "base/shared.h"
+
 namespace holdfast::hook {
 
 struct RealAllocator {
@@ -31,17 +33,17 @@ struct RealAllocator {
 extern RealAllocator g_real;
 
 enum class Allocator { unknown, glibc, tcmalloc, jemalloc, mimalloc };
-const char* name(Allocator allocator) noexcept;
+HOLDFAST_SHARED const char* name(Allocator allocator) noexcept;
 
 // Looks the functions up if that has not happened yet. False in a statically linked program, where there is nothing to
 // look up; the first allocation then aborts with a message, as nothing could serve it.
 bool resolve() noexcept;
 
 // Which allocator the functions belong to. Ordinary code only; after resolve().
-Allocator behind() noexcept;
+HOLDFAST_SHARED Allocator behind() noexcept;
 
 // The shared object they come from, as the loader names it; "" when unknown.
-const char* behind_file() noexcept;
+HOLDFAST_SHARED const char* behind_file() noexcept;
 
 // A block handed out before the real allocator was known; it is never given back.
 bool is_bootstrap(const void* p) noexcept;

@@ -65,6 +65,9 @@ class Countdown {
   std::uint64_t next_ = record::kParked;
 };
 
+// Early, so that every thread the program starts is known and can be told when recording starts.
+[[gnu::constructor(101)]] void before_main() noexcept { g_recorder.make_thread_key(); }
+
 // Must not be sampled: the recorder's own work, or a quiet thread asking for more than the parked countdown.
 bool unsampled_thread() noexcept { return t_state.inside != 0 || t_state.quiet != 0; }
 

@@ -48,9 +48,9 @@ std::size_t usable_size_slow(void* p) noexcept;
 // The hook is in use only where something names it: a static archive would be left out by the linker otherwise, and a
 // profiler that sees nothing would say nothing. Makes a few allocations, the C library's and the C++ library's own among
 // them, and returns nullptr when all were seen, else what was not: "malloc", "operator new", "malloc inside libc".
-const char* unseen_allocation() noexcept;
+HOLDFAST_SHARED const char* unseen_allocation() noexcept;
 
 // Registers the fork handlers. Once, from ordinary code.
-void install_fork_handlers() noexcept;
+HOLDFAST_SHARED void install_fork_handlers() noexcept;
 
 }  // namespace holdfast::hook

@@ -69,7 +69,7 @@ void* Recorder::take_small(std::size_t size, std::size_t alignment, SiteId site,
   const int shards = interval <= kExact ? kShards : kLargeShards;
   const auto shard_index = static_cast<std::uint16_t>(t_state.shard % shards);
   Shard& shard = shards_[shard_index];
-  const int c = size_class(size, alignment);
+  const int c = alignment <= 16 ? size_class(size) : size_class(size, alignment);
   const Weight weight = weight_of(size, interval);
   const std::int64_t now = now_ns();
 

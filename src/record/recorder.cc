@@ -46,8 +46,12 @@ QuietScope::~QuietScope() {
   __atomic_store_n(&t_state.countdown, changed ? 0 : saved_countdown_, __ATOMIC_RELAXED);
 }
 
-bool Recorder::prepare() noexcept {
+void Recorder::make_thread_key() noexcept {
   if (!g_key_made) g_key_made = pthread_key_create(&g_thread_key, thread_exits) == 0;
+}
+
+bool Recorder::prepare() noexcept {
+  make_thread_key();
   choose_unwinder();
   return region_.reserve();
 }
@@ -83,6 +87,7 @@ bool Recorder::start(std::uint64_t interval_bytes, std::uint32_t max_frames, boo
   // Over glibc a page-aligned block is unusual enough to be the tag; other allocators align large blocks to pages.
   g_fast.tag_mask = untagged_large_ ? 0 : glibc_behind ? 0xfff : 0xffff;
   begin_epoch(interval_bytes, id, true);
+  __atomic_store_n(&t_state.countdown, 0, __ATOMIC_RELAXED);  // the calling thread may not be registered yet
   return true;
 }
 
@@ -131,9 +136,12 @@ void Recorder::notice_threads(std::uint32_t epoch) noexcept {
 void Recorder::register_thread() noexcept {
   ThreadState& t = t_state;
   if (t.registered || t.exiting || !g_key_made) return;
-  t.thread_id = static_cast<std::uint32_t>(syscall(SYS_gettid));
-  const std::uint32_t number = thread_count_.fetch_add(1, std::memory_order_relaxed);
-  t.shard = static_cast<std::uint16_t>(number);
+  if (t.thread_id == 0) {
+    t.thread_id = static_cast<std::uint32_t>(syscall(SYS_gettid));
+    t.shard = static_cast<std::uint16_t>(thread_count_.fetch_add(1, std::memory_order_relaxed));
+  }
+  // May allocate: the thread is inside the recorder, so that goes to the real allocator.
+  if (pthread_setspecific(g_thread_key, &t) != 0) return;
   const base::SpinGuard guard(threads_lock_);
   if (!guard) return;
   t.previous = nullptr;
@@ -148,8 +156,10 @@ void Recorder::forget_thread(ThreadState& thread) noexcept {
   const InsideScope inside;
   {
     const base::SpinGuard guard(threads_lock_);
-    (thread.previous != nullptr ? thread.previous->next : threads_) = thread.next;
-    if (thread.next != nullptr) thread.next->previous = thread.previous;
+    if (guard && thread.registered) {
+      (thread.previous != nullptr ? thread.previous->next : threads_) = thread.next;
+      if (thread.next != nullptr) thread.next->previous = thread.previous;
+    }
     thread.registered = false;
     thread.exiting = true;
   }
@@ -161,10 +171,7 @@ void Recorder::forget_thread(ThreadState& thread) noexcept {
 
 Decision Recorder::decide(std::size_t size, std::uint64_t countdown) noexcept {
   ThreadState& t = t_state;
-  if (!t.registered && !t.exiting && g_key_made) {
-    register_thread();
-    if (t.registered) pthread_setspecific(g_thread_key, &t);
-  }
+  if (!t.registered) register_thread();
   const std::uint32_t epoch = epoch_.load(std::memory_order_acquire);
   // A drawn countdown is never 0: that is another thread telling this one to look again.
   const bool fresh = t.epoch != epoch || countdown == 0;

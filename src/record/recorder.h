@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/shared.h"
 #include "base/spin_lock.h"
 #include "record/region.h"
 #include "record/shard.h"
@@ -63,7 +64,7 @@ struct Found {
   bool exact = false;      // recorded in exact mode
 };
 
-class Recorder {
+class HOLDFAST_SHARED Recorder {
  public:
   static constexpr int kShards = 32;
   static constexpr int kLargeShards = 4;
@@ -73,6 +74,8 @@ class Recorder {
 
   // ---- from ordinary code, one caller at a time
 
+  // Lets threads be known from now on, even while nothing is recorded. Before main.
+  void make_thread_key() noexcept;
   // Reserves the region, chooses the unwinder, makes the thread key. Once; false when there is no address space.
   bool prepare() noexcept;
   // Starts with the mean interval (kExact for every allocation). False when the table of intervals is full.
@@ -175,6 +178,6 @@ class Recorder {
 };
 
 // The one recorder of the process, constant-initialised.
-extern constinit Recorder g_recorder;
+HOLDFAST_SHARED extern constinit Recorder g_recorder;
 
 }  // namespace holdfast::record

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "base/shared.h"
 #include "record/unwind.h"
 
 namespace holdfast::record {
@@ -34,7 +35,7 @@ extern __thread ThreadState t_state __attribute__((tls_model("initial-exec")));
 
 // While one lives, nothing this thread allocates is sampled: for Holdfast's own work on a thread of the program, and for
 // the whole life of Holdfast's own threads. Nests. noexcept, allocation-free.
-class QuietScope {
+class HOLDFAST_SHARED QuietScope {
  public:
   QuietScope() noexcept;
   QuietScope(const QuietScope&) = delete;

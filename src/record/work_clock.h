@@ -7,11 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/shared.h"
 #include "base/spin_lock.h"
 
 namespace holdfast::record {
 
-class WorkClock {
+class HOLDFAST_SHARED WorkClock {
  public:
   static constexpr std::size_t kPoints = 256;
 
