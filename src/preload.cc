@@ -61,10 +61,9 @@ void* load_session() noexcept {
 void open_session() noexcept {
   if (const char* off = environment("HOLDFAST_OFF"); off != nullptr && std::strcmp(off, "0") != 0) return;
   const bool dumps = environment("HOLDFAST_DUMP_DIR") != nullptr;
-  const bool traces = environment("HOLDFAST_TRACE") != nullptr;
   const bool listens = environment("HOLDFAST_LISTEN") != nullptr;
   // A child has nobody to ask it unless it leaves a dump: it stays unrecorded, and costs nothing.
-  if (!dumps && !(is_the_program() && (listens || traces))) return;
+  if (!dumps && !(is_the_program() && listens)) return;
   const QuietScope quiet;
   void* library = load_session();
   if (library == nullptr) {

@@ -1,5 +1,6 @@
 // Every form of operator new and delete up to C++17, going straight to the real malloc: through libstdc++'s own they would
 // be counted twice.
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 
@@ -24,6 +25,9 @@ HOLDFAST_OWN_FRAME [[gnu::noinline]] void* no_memory(std::size_t size) {
 }
 
 HOLDFAST_OWN_FRAME [[gnu::noinline]] void* no_memory(std::size_t size, std::size_t alignment) {
+  // libstdc++ rounds the size up to the alignment without looking: near the top it would become 0 and succeed.
+  constexpr auto kLargest = static_cast<std::size_t>(PTRDIFF_MAX);
+  if (size > kLargest && hook::g_real.operator_new != nullptr) return hook::g_real.operator_new(size);
   if (hook::g_real.operator_new_aligned != nullptr) return hook::g_real.operator_new_aligned(size, alignment);
   for (;;) {
     const std::new_handler handler = std::get_new_handler();

@@ -1,0 +1,48 @@
+#include "explain.h"
+
+#include "hook/dl.h"
+#include "hook/real.h"
+#include "record/recorder.h"
+#include "snapshot/freeze.h"
+#include "snapshot/to_profile.h"
+
+namespace holdfast {
+namespace {
+
+// dlclose is about to unmap code that live samples may point into.
+snapshot::ModuleCache* g_modules = nullptr;
+
+void before_unload() {
+  const record::QuietScope quiet;
+  g_modules->before_unmap();
+}
+
+}  // namespace
+
+Explainer& Explainer::instance() {
+  static auto* const explainer = new Explainer();
+  return *explainer;
+}
+
+Explainer::Explainer() {
+  g_modules = &modules_;
+  hook::on_unload(before_unload);
+}
+
+Result<profile::Profile> Explainer::heap(const std::string& default_type) {
+  const record::QuietScope quiet;
+  Result<snapshot::Frozen> frozen = snapshot::freeze(record::g_recorder, {hook::name(hook::behind())});
+  if (!frozen) return frozen.error();
+  return snapshot::to_profile(*frozen, symbolizer_, {}, default_type);
+}
+
+std::vector<std::string> Explainer::names(const std::vector<std::uint64_t>& addresses) {
+  const record::QuietScope quiet;
+  std::vector<std::string> names;
+  for (const snapshot::ExplainedAddress& a : symbolizer_.explain(addresses).addresses) {
+    names.push_back(a.symbol->is_known ? a.symbol->name : std::string());
+  }
+  return names;
+}
+
+}  // namespace holdfast

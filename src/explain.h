@@ -1,0 +1,34 @@
+// The live heap as a profile: freeze the recorder, explain the addresses. Shared by the session's endpoint, its API and
+// the preloaded program's dumps. One per process, never destroyed: libraries may be closed after the last session.
+#pragma once
+
+#include <holdfast/result.h>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "profile/profile.h"
+#include "snapshot/modules.h"
+#include "snapshot/symbols.h"
+
+namespace holdfast {
+
+class Explainer {
+ public:
+  static Explainer& instance();
+
+  // Any thread, one at a time inside; the caller's thread is quiet meanwhile. Allocates.
+  Result<profile::Profile> heap(const std::string& default_type);
+
+  // Names for addresses inside instructions, as the endpoint's /symbol gives them; empty where none is known.
+  std::vector<std::string> names(const std::vector<std::uint64_t>& addresses);
+
+ private:
+  Explainer();
+
+  snapshot::ModuleCache modules_;
+  snapshot::Symbolizer symbolizer_{modules_};
+};
+
+}  // namespace holdfast

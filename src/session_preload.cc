@@ -1,0 +1,99 @@
+// The end of libholdfast_session.so that libholdfast_preload.so calls: opens a session as the environment says, just
+// before main, and writes a last dump before the program's static destructors run. Never throws, never ends the program.
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <string>
+
+#include <holdfast/holdfast.h>
+
+#include "base/files.h"
+#include "base/units.h"
+#include "record/thread_state.h"
+
+namespace {
+
+using namespace holdfast;
+
+// Never closed: its threads end with the process, and static destructors of the program may still allocate.
+Session* g_session = nullptr;
+std::string* g_dump_dir = nullptr;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+void say(const Error& error, const char* consequence) {
+  std::string line = "holdfast: " + error.what;
+  if (!error.hint.empty()) line += "; " + error.hint;
+  line += "; ";
+  line += consequence;
+  std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+Result<Options> options_from_environment() {
+  Options options;
+  options.listen = environment("HOLDFAST_LISTEN");
+  const std::string interval = environment("HOLDFAST_INTERVAL");
+  if (interval == "exact") {
+    options.exact = true;
+  } else if (!interval.empty()) {
+    const Result<std::uint64_t> bytes = base::parse_bytes(interval);
+    if (!bytes) {
+      return Error{"HOLDFAST_INTERVAL: " + bytes.error().what, "set it to \"exact\" or a size such as 512KiB"};
+    }
+    options.interval_bytes = *bytes;
+  }
+  return options;
+}
+
+void open() {
+  Result<Options> options = options_from_environment();
+  if (!options) return say(options.error(), "the program runs on unprofiled");
+  const std::string program_pid = environment("HOLDFAST_RUN_PID");
+  // A child that leaves dumps does not fight for the endpoint's address.
+  if (!program_pid.empty() && program_pid != std::to_string(getpid())) options->listen.clear();
+  Result<Session> session = Session::open(*options);
+  if (!session && !options->listen.empty() && !environment("HOLDFAST_DUMP_DIR").empty()) {
+    say(session.error(), "the program runs without an endpoint");
+    options->listen.clear();
+    session = Session::open(*options);
+  }
+  if (!session) return say(session.error(), "the program runs on unprofiled");
+  g_session = new Session(std::move(session).value());
+  const std::string dump_dir = environment("HOLDFAST_DUMP_DIR");
+  if (!dump_dir.empty()) g_dump_dir = new std::string(dump_dir);
+}
+
+void dump() {
+  const Result<std::string> bytes = g_session->heap_profile();
+  if (!bytes) return say(bytes.error(), "no dump is written");
+  const std::string path = *g_dump_dir + "/heap." + std::to_string(getpid()) + ".pb.gz";
+  const Result<void> written = base::write_file_atomically(path, *bytes);
+  if (!written) say(written.error(), "no dump is written");
+}
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) void holdfast_preload_open() {
+  const record::QuietScope quiet;
+  try {
+    open();
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "holdfast: %s; the program runs on unprofiled\n", e.what());
+  }
+}
+
+extern "C" __attribute__((visibility("default"))) void holdfast_preload_before_exit() {
+  if (g_session == nullptr || g_dump_dir == nullptr) return;
+  const record::QuietScope quiet;
+  try {
+    dump();
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "holdfast: %s; no dump is written\n", e.what());
+  }
+}
