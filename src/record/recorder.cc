@@ -234,6 +234,8 @@ SiteId Recorder::capture_site(const StackStart& start) noexcept {
   return site;
 }
 
+std::int64_t Recorder::uptime_ns() const noexcept { return now_ns() - started_ns(); }
+
 void Recorder::tick(std::int64_t now) noexcept {
   if (work_.due(now)) work_.tick(now);
 }

@@ -1,0 +1,197 @@
+#include <holdfast/holdfast.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "base/files.h"
+#include "base/raw_memory.h"
+#include "base/units.h"
+#include "explain.h"
+#include "hook/real.h"
+#include "hook/slow_path.h"
+#include "profile/pprof.h"
+#include "record/recorder.h"
+#include "serve/server.h"
+
+namespace holdfast {
+namespace {
+
+using record::g_recorder;
+
+std::atomic<bool> g_open{false};
+
+constexpr std::uint64_t kLargestInterval = std::uint64_t{1} << 40;
+
+Result<void> check(const Options& options) {
+  if (options.interval_bytes < 1 || options.interval_bytes > kLargestInterval) {
+    return Error{"the sampling interval must be 1 byte to 1 TiB", "512 KiB is the default"};
+  }
+  if (options.max_frames < 1 || options.max_frames > record::Recorder::kMaxFrames) {
+    return Error{"max_frames must be 1 to " + std::to_string(record::Recorder::kMaxFrames), "64 is the default"};
+  }
+  return {};
+}
+
+// For the life of an endpoint's thread.
+void be_quiet() { static thread_local const record::QuietScope quiet; }
+
+std::string program_arguments(bool show) {
+  if (!show) return "(arguments are not shown)";
+  Result<std::string> raw = base::read_file("/proc/self/cmdline", 1 << 20);
+  if (!raw) return {};
+  while (!raw->empty() && raw->back() == '\0') raw->pop_back();
+  return std::move(raw).value();
+}
+
+}  // namespace
+
+struct Session::Impl {
+  Options options;
+  std::unique_ptr<serve::Routes> routes;
+  std::unique_ptr<serve::Server> server;
+  std::mutex closing_mutex;
+  std::condition_variable closing_changed;
+  bool closing = false;
+
+  Result<void> record() {
+    const std::uint64_t interval = options.exact ? record::kExact : options.interval_bytes;
+    if (!g_recorder.start(interval, options.max_frames, hook::behind() == hook::Allocator::glibc)) {
+      return Error{"the interval was changed to more than " + std::to_string(record::Recorder::kIntervals) +
+                       " different values",
+                   "go back to one used before"};
+    }
+    return {};
+  }
+
+  Result<void> serve() {
+    serve::Sources sources;
+    sources.heap = [](const std::string& type) { return Explainer::instance().heap(type); };
+    sources.names = [](const std::vector<std::uint64_t>& a) { return Explainer::instance().names(a); };
+    sources.command_line = [show = options.show_arguments] { return program_arguments(show); };
+    sources.facts = [] { return facts(); };
+    sources.wait = [this](int seconds) {
+      std::unique_lock lock(closing_mutex);
+      return !closing_changed.wait_for(lock, std::chrono::seconds(seconds), [this] { return closing; });
+    };
+    routes = std::make_unique<serve::Routes>(std::move(sources));
+    Result<std::unique_ptr<serve::Server>> started =
+        serve::Server::start({options.listen, be_quiet}, [this](const serve::Request& r) { return routes->handle(r); });
+    if (!started) return started.error();
+    server = std::move(started).value();
+    return {};
+  }
+
+  static std::vector<std::pair<std::string, std::string>> facts();
+
+  ~Impl() {
+    {
+      const std::lock_guard lock(closing_mutex);
+      closing = true;
+    }
+    closing_changed.notify_all();
+    server.reset();
+    g_recorder.stop();
+    g_open.store(false);
+  }
+};
+
+std::vector<std::pair<std::string, std::string>> Session::Impl::facts() {
+  const record::Drops& drops = g_recorder.drops();
+  const std::uint64_t interval = g_recorder.interval_bytes();
+  const auto count = [](std::uint64_t n) { return base::format_count(static_cast<std::int64_t>(n)); };
+  return {
+      {"allocator", std::string(hook::name(hook::behind())) + " (" + hook::behind_file() + ")"},
+      {"hook", "symbol interposition"},
+      {"recording", !g_recorder.recording()     ? "stopped"
+                    : interval == record::kExact ? "every allocation"
+                                                 : "one sample in " + base::format_bytes(static_cast<double>(interval))},
+      {"complete since", base::format_duration(std::chrono::nanoseconds(
+                             g_recorder.started_ns() == 0 ? 0 : g_recorder.uptime_ns())) + " ago"},
+      {"unwinder", record::name(record::current_unwinder())},
+      {"sites", count(g_recorder.sites().size() - 1)},
+      {"samples dropped", count(drops.region_full + drops.large_untracked + drops.lock_timeouts)},
+      {"samples in the folded site", count(g_recorder.sites().folded())},
+      {"stacks truncated", count(drops.stacks_truncated)},
+      {"Holdfast's own memory", base::format_bytes(static_cast<double>(base::mapped_bytes()))},
+      {"sampled blocks' spans", base::format_bytes(static_cast<double>(g_recorder.region().bytes_in_use()))},
+  };
+}
+
+Session::Session(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() { close(); }
+
+Result<Session> Session::open(Options options) {
+  const record::QuietScope quiet;
+  if (const Result<void> checked = check(options); !checked) return checked.error();
+  if (g_open.exchange(true)) {
+    return Error{"a session is already open in this process", "keep the first one, or close it before"};
+  }
+  auto impl = std::make_unique<Impl>();
+  impl->options = std::move(options);
+  if (const char* unseen = hook::unseen_allocation()) {
+    return Error{std::string("the program's allocations do not come through Holdfast: ") + unseen + " was not seen",
+                 "link holdfast::holdfast into the executable itself, or start it under `holdfast run`"};
+  }
+  if (!g_recorder.prepare()) {
+    return Error{"no address space for sampled blocks", "raise the limit of virtual memory (ulimit -v)"};
+  }
+  hook::install_fork_handlers();
+  Explainer::instance();
+  if (!impl->options.listen.empty()) {
+    if (const Result<void> served = impl->serve(); !served) return served.error();
+  }
+  if (impl->options.start) {
+    if (const Result<void> recorded = impl->record(); !recorded) return recorded.error();
+  }
+  return Session(std::move(impl));
+}
+
+void Session::close() noexcept {
+  const record::QuietScope quiet;
+  impl_.reset();
+}
+
+void Session::stop() noexcept {
+  if (impl_ != nullptr) g_recorder.stop();
+}
+
+Result<void> Session::start() {
+  if (impl_ == nullptr) return Error{"the session is closed", "open a new one"};
+  if (g_recorder.recording()) return {};
+  const record::QuietScope quiet;
+  return impl_->record();
+}
+
+bool Session::recording() const noexcept { return impl_ != nullptr && g_recorder.recording(); }
+
+Result<void> Session::set_interval(std::uint64_t bytes) {
+  if (impl_ == nullptr) return Error{"the session is closed", "open a new one"};
+  const record::QuietScope quiet;
+  Options changed = impl_->options;
+  changed.interval_bytes = bytes;
+  changed.exact = bytes == record::kExact;
+  if (const Result<void> checked = check(changed); !checked) return checked;
+  impl_->options = std::move(changed);
+  return g_recorder.recording() ? impl_->record() : Result<void>();
+}
+
+std::string Session::address() const {
+  return impl_ == nullptr || impl_->server == nullptr ? std::string() : impl_->server->address();
+}
+
+Result<std::string> Session::heap_profile() const {
+  if (impl_ == nullptr) return Error{"the session is closed", "open a new one"};
+  const record::QuietScope quiet;
+  const Result<profile::Profile> profile = Explainer::instance().heap("inuse_space");
+  if (!profile) return profile.error();
+  return profile::encode_pprof(*profile);
+}
+
+void add_work(std::uint64_t n) noexcept { g_recorder.work().add(n); }
+
+}  // namespace holdfast
