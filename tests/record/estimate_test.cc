@@ -63,7 +63,7 @@ TEST_P(SampledEstimate, IsUnbiasedOverAThousandSeeds) {
 
 INSTANTIATE_TEST_SUITE_P(OfBlocksOf, SampledEstimate,
                          testing::Values(16, 100, 1024, 10'000, 65'536, 300'000, 524'288, 1 << 20, 4 << 20, 16 << 20),
-                         [](const auto& info) { return std::to_string(info.param) + "_bytes"; });
+                         [](const auto& test) { return std::to_string(test.param) + "_bytes"; });
 
 TEST(SampledEstimate, OfMixedSizesIsUnbiasedAndItsVarianceIsToldTruly) {
   ASSERT_TRUE(g_recorder.start(kInterval, 64, true));

@@ -1,0 +1,40 @@
+#include "diagnose/work_curve.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace holdfast::diagnose {
+
+WorkCurve::WorkCurve(const profile::HeapHistory& history) {
+  points_.push_back({0, 0});
+  // Points from outside may be anything: only those that go forward count.
+  for (const profile::WorkPoint& p : history.work) {
+    if (p.time_ns > points_.back().time_ns && std::isfinite(p.work) && p.work >= points_.back().work) points_.push_back(p);
+  }
+  if (points_.back().work > 0) return;
+  is_wall_time_ = true;
+  const std::int64_t end = std::max<std::int64_t>(history.uptime_ns, 1);
+  points_ = {{0, 0}, {end, static_cast<double>(end)}};
+}
+
+double WorkCurve::work_at(double time_ns) const {
+  const auto after = std::ranges::upper_bound(points_, time_ns, {}, [](const profile::WorkPoint& p) {
+    return static_cast<double>(p.time_ns);
+  });
+  if (after == points_.begin()) return 0;
+  if (after == points_.end()) return points_.back().work;
+  const profile::WorkPoint& before = *(after - 1);
+  const double part = (time_ns - static_cast<double>(before.time_ns)) / static_cast<double>(after->time_ns - before.time_ns);
+  return before.work + part * (after->work - before.work);
+}
+
+double WorkCurve::time_at(double work) const {
+  const auto after = std::ranges::lower_bound(points_, work, {}, &profile::WorkPoint::work);
+  if (after == points_.begin()) return 0;
+  if (after == points_.end()) return static_cast<double>(points_.back().time_ns);
+  const profile::WorkPoint& before = *(after - 1);
+  const double part = after->work > before.work ? (work - before.work) / (after->work - before.work) : 0;
+  return static_cast<double>(before.time_ns) + part * static_cast<double>(after->time_ns - before.time_ns);
+}
+
+}  // namespace holdfast::diagnose
