@@ -13,6 +13,8 @@
 #include <holdfast/result.h>
 
 #include <functional>
+#include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -29,6 +31,9 @@ inline constexpr int kExitInconclusive = 3;  // too little data to say
 struct Command {
   CLI::App* app;                      // owned by the root; parsed() tells whether the user asked for it
   std::function<Result<int>()> work;  // returns the exit status; an Error is printed by main and exits with 2
+
+  // Only for commands that start a program: receives its name and arguments, all that stands after `--`.
+  std::function<void(std::vector<std::string>)> take_program = {};
 };
 
 Command add_run(CLI::App& root);

@@ -1,0 +1,125 @@
+// `holdfast check SNAPSHOT...`: the verdict on one snapshot or a series.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "command.h"
+#include "diagnose/judge.h"
+#include "outputs.h"
+#include "reports/json.h"
+#include "reports/text.h"
+#include "sources.h"
+
+namespace holdfast::tool {
+namespace {
+
+struct CheckFlags {
+  std::vector<std::string> sources;
+  std::string budget, warm_up, limit, inconclusive = "fail";
+  std::vector<std::string> bounds;
+  bool all = false;
+  Outputs outputs;
+  fetch::FetchOptions fetch;
+};
+
+Result<double> seconds(const std::string& text) {
+  const auto parsed = base::parse_duration(text);
+  if (!parsed) return parsed.error();
+  return std::chrono::duration<double>(*parsed).count();
+}
+
+// "make_handler<=64MiB"
+Result<diagnose::Bound> parse_bound(const std::string& text) {
+  const std::size_t at = text.rfind("<=");
+  if (at == std::string::npos || at == 0) {
+    return Error{"'" + text + "' is no bound", "write it as 'function <= 64MiB'"};
+  }
+  const auto bytes = base::parse_bytes(std::string_view(text).substr(at + 2));
+  if (!bytes) return bytes.error();
+  std::string site = text.substr(0, at);
+  while (!site.empty() && site.back() == ' ') site.pop_back();
+  return diagnose::Bound{std::move(site), static_cast<double>(*bytes)};
+}
+
+Result<diagnose::Policy> policy_of(const CheckFlags& flags) {
+  diagnose::Policy policy;
+  if (!flags.budget.empty()) {
+    std::string_view text = flags.budget;
+    if (text.ends_with("/h")) text.remove_suffix(2);
+    const auto bytes = base::parse_bytes(text);
+    if (!bytes) return bytes.error();
+    policy.budget_bytes_per_hour = static_cast<double>(*bytes);
+  }
+  if (!flags.warm_up.empty()) {
+    const auto parsed = seconds(flags.warm_up);
+    if (!parsed) return parsed.error();
+    policy.warm_up_seconds = *parsed;
+  }
+  if (!flags.limit.empty()) {
+    const auto bytes = base::parse_bytes(flags.limit);
+    if (!bytes) return bytes.error();
+    policy.limit_bytes = static_cast<double>(*bytes);
+  }
+  for (const std::string& text : flags.bounds) {
+    auto bound = parse_bound(text);
+    if (!bound) return bound.error();
+    policy.bounds.push_back(std::move(bound).value());
+  }
+  return policy;
+}
+
+Result<int> check(CheckFlags& flags) {
+  const auto policy = policy_of(flags);
+  if (!policy) return policy.error();
+  if (auto opened = flags.outputs.open(); !opened) return opened.error();
+  std::vector<profile::Profile> series;
+  for (const std::string& source : flags.sources) {
+    auto profile = load_profile(source, flags.fetch);
+    if (!profile) return profile.error();
+    series.push_back(std::move(profile).value());
+  }
+  const diagnose::Diagnosis diagnosis = diagnose::judge(series, *policy);
+  auto written = flags.outputs.write([&](const std::string& format) -> Result<std::string> {
+    if (format == "json") return reports::render_json(diagnosis, flags.sources);
+    return reports::render_text(diagnosis, {.show_all = flags.all});
+  });
+  if (!written) return written.error();
+  if (diagnosis.has_leak()) return kExitLeak;
+  if (diagnosis.inconclusive && flags.inconclusive == "fail") return kExitInconclusive;
+  return kExitClean;
+}
+
+}  // namespace
+
+Command add_check(CLI::App& root) {
+  auto flags = std::make_shared<CheckFlags>();
+  CLI::App* app = root.add_subcommand("check", "Tell which sites leak, and how sure that is");
+  app->add_option("SNAPSHOT", flags->sources,
+                  std::string("One snapshot, or a series of one process, oldest first; the last is judged. Each: ") + kSourceHelp)
+      ->required()
+      ->type_name("");
+  app->add_option("--budget", flags->budget,
+                  "What one site may keep per hour and still be clean [250kB/h]; raise it for services that are restarted often")
+      ->type_name("SIZE/h");
+  app->add_option("--warm-up", flags->warm_up,
+                  "Allocations before it are no trend [a tenth of the uptime, at most 15min]; raise it for slow starts")
+      ->type_name("DURATION");
+  app->add_option("--limit", flags->limit, "Memory this process may use: the verdict then says when a leak reaches it")
+      ->type_name("SIZE");
+  app->add_option("--bound", flags->bounds,
+                  "A declared bound, 'function <= 64MiB': below it the site is no leak; for caches that are still filling")
+      ->type_name("BOUND")
+      ->allow_extra_args(false);
+  app->add_option("--inconclusive", flags->inconclusive, "What too little data means [fail: exit 3]; warn: exit 0")
+      ->check(CLI::IsMember({"fail", "warn"}))
+      ->type_name("fail|warn");
+  app->add_flag("--all", flags->all, "Show every site judged, not only those that may leak or hold much");
+  flags->outputs.add_flags(*app, {"text", "json"});
+  add_source_flags(*app, flags->fetch);
+  return {app, [flags] { return check(*flags); }};
+}
+
+}  // namespace holdfast::tool
