@@ -20,7 +20,7 @@ using holdfast::scenarios::Settings;
 using holdfast::scenarios::Truth;
 using Handler = std::function<void(httplib::Response&)>;
 
-constexpr std::size_t kOpenSessions = 16;
+constexpr std::size_t kOpenSessions = 32;
 
 struct Router {
   std::mutex mutex;
