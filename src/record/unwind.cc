@@ -7,8 +7,10 @@ namespace holdfast::record {
 
 const char* name(Unwinder unwinder) noexcept {
   switch (unwinder) {
-    case Unwinder::eh_frame: return "eh_frame rows";
-    case Unwinder::frame_pointers: return "frame pointers";
+    case Unwinder::eh_frame:
+      return "eh_frame rows";
+    case Unwinder::frame_pointers:
+      return "frame pointers";
   }
   return "unknown";
 }

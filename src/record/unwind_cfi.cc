@@ -64,11 +64,20 @@ bool read_cie(Bytes at, Bytes begin, Bytes end, FrameProgram& program) noexcept 
         program_begin = past.at();
         break;
       }
-      case 'R': program.pointer_encoding = cursor.byte(); break;
-      case 'P': cursor.skip_pointer(cursor.byte()); break;
-      case 'L': cursor.byte(); break;
-      case 'S': program.signal_frame = true; break;
-      default: return false;
+      case 'R':
+        program.pointer_encoding = cursor.byte();
+        break;
+      case 'P':
+        cursor.skip_pointer(cursor.byte());
+        break;
+      case 'L':
+        cursor.byte();
+        break;
+      case 'S':
+        program.signal_frame = true;
+        break;
+      default:
+        return false;
     }
   }
   program.cie_begin = program_begin;
@@ -84,12 +93,14 @@ Bytes search_header(Bytes header, Bytes end, std::uintptr_t pc) noexcept {
   const std::uint8_t frame_encoding = cursor.byte();
   const std::uint8_t count_encoding = cursor.byte();
   const std::uint8_t table_encoding = cursor.byte();
-  if (version != 1 || count_encoding == ByteCursor::omitted || table_encoding != data_relative_sdata4) return nullptr;
+  if (version != 1 || count_encoding == ByteCursor::omitted || table_encoding != data_relative_sdata4)
+    return nullptr;
   const auto base = reinterpret_cast<std::uintptr_t>(header);
   if (frame_encoding != ByteCursor::omitted) cursor.skip_pointer(frame_encoding);
   const std::uint64_t count = cursor.pointer(count_encoding, base);
   constexpr std::size_t row_bytes = 8;
-  if (!cursor.ok() || count == 0 || count > static_cast<std::uint64_t>(end - cursor.at()) / row_bytes) return nullptr;
+  if (!cursor.ok() || count == 0 || count > static_cast<std::uint64_t>(end - cursor.at()) / row_bytes)
+    return nullptr;
   const Bytes table = cursor.at();
   const auto field = [table, end](std::uint64_t row, std::size_t offset) {
     return std::int64_t{ByteCursor(table + row * row_bytes + offset, end).fixed<std::int32_t>()};
@@ -126,10 +137,11 @@ bool find_program(std::uintptr_t pc, FrameProgram& program) noexcept {
 #if defined(DLFO_STRUCT_HAS_EH_DBASE)
   if (&_dl_find_object == nullptr) return false;
   struct dl_find_object object;
-  if (_dl_find_object(reinterpret_cast<void*>(pc), &object) != 0 || object.dlfo_eh_frame == nullptr) return false;
+  if (_dl_find_object(reinterpret_cast<void*>(pc), &object) != 0 || object.dlfo_eh_frame == nullptr)
+    return false;
   const auto header = static_cast<Bytes>(object.dlfo_eh_frame);
-  // The mapping told may be that of the code alone, with the tables in a later segment. A linker's offsets from the
-  // header are 32-bit, so that is how far its tables can reach.
+  // The mapping told may be that of the code alone, with the tables in a later segment. A linker's offsets
+  // from the header are 32-bit, so that is how far its tables can reach.
   constexpr std::ptrdiff_t reach = std::ptrdiff_t{1} << 31;
   const Bytes begin = reinterpret_cast<std::uintptr_t>(header) > reach ? header - reach : Bytes{};
   const Bytes end = header + reach;

@@ -1,6 +1,6 @@
-// Call frame information (.eh_frame) read where the loader mapped it: from a code address to the rules that say how to
-// get from that frame to its caller. x86-64. Any thread, inside malloc and inside signal handlers: the object is found by
-// the loader's lock-free lookup; allocates nothing, takes no lock.
+// Call frame information (.eh_frame) read where the loader mapped it: from a code address to the rules that
+// say how to get from that frame to its caller. x86-64. Any thread, inside malloc and inside signal handlers:
+// the object is found by the loader's lock-free lookup; allocates nothing, takes no lock.
 #pragma once
 
 #include <array>
@@ -12,15 +12,25 @@ namespace holdfast::record::cfi {
 enum Register : std::uint8_t { rbx = 3, rbp = 6, rsp = 7, r12 = 12, r13 = 13, r14 = 14, r15 = 15, rip = 16 };
 inline constexpr std::uint32_t register_count = 17;
 
-enum class Rule : std::uint8_t { unspecified, undefined, same, offset, val_offset, in_register, expression, val_expression };
+enum class Rule : std::uint8_t {
+  unspecified,
+  undefined,
+  same,
+  offset,
+  val_offset,
+  in_register,
+  expression,
+  val_expression
+};
 
-// One rule in one word, since a function's rules must fit several times into a small stack. `operand` is an offset from
-// the CFA, a register number, or the address of an expression (a uleb length, then its bytes).
+// One rule in one word, since a function's rules must fit several times into a small stack. `operand` is an
+// offset from the CFA, a register number, or the address of an expression (a uleb length, then its bytes).
 class RegisterRule {
  public:
   RegisterRule() noexcept = default;
   constexpr RegisterRule(Rule rule, std::int64_t operand) noexcept
-      : word_(static_cast<std::int64_t>(static_cast<std::uint64_t>(operand) << 3) | static_cast<std::int64_t>(rule)) {}
+      : word_(static_cast<std::int64_t>(static_cast<std::uint64_t>(operand) << 3) |
+              static_cast<std::int64_t>(rule)) {}
   Rule rule() const noexcept { return static_cast<Rule>(word_ & 7); }
   std::int64_t operand() const noexcept { return word_ >> 3; }
 
@@ -28,7 +38,8 @@ class RegisterRule {
   std::int64_t word_;
 };
 
-// How to unwind from one code address. Trivial, so that unused copies cost nothing; FrameRules{} is "all unspecified".
+// How to unwind from one code address. Trivial, so that unused copies cost nothing; FrameRules{} is "all
+// unspecified".
 struct FrameRules {
   std::array<RegisterRule, register_count> registers;
   std::int64_t cfa_operand;  // offset from cfa_register, or the address of an expression
@@ -58,7 +69,7 @@ bool run_program(const FrameProgram& program, std::uintptr_t pc, FrameRules& rul
 
 // A CIE or FDE entry of an in-memory .eh_frame section at `entry`, as find_program reads it; nothing outside
 // [begin, end) is touched.
-bool read_fde(const std::uint8_t* entry, const std::uint8_t* begin, const std::uint8_t* end, std::uintptr_t pc,
-              FrameProgram& program) noexcept;
+bool read_fde(const std::uint8_t* entry, const std::uint8_t* begin, const std::uint8_t* end,
+              std::uintptr_t pc, FrameProgram& program) noexcept;
 
 }  // namespace holdfast::record::cfi

@@ -1,5 +1,5 @@
-// Which unwinder this process gets: each is asked for the stacks of a few known kinds of frames, and must tell the same
-// as the compiler's own _Unwind_Backtrace.
+// Which unwinder this process gets: each is asked for the stacks of a few known kinds of frames, and must
+// tell the same as the compiler's own _Unwind_Backtrace.
 #include <alloca.h>
 #include <unwind.h>
 

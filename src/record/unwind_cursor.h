@@ -1,5 +1,5 @@
-// A bounded reader of DWARF call frame information: every read checks the end, and one that does not fit fails the
-// cursor for good instead of reading on. For the unwinder only; any thread, allocates nothing.
+// A bounded reader of DWARF call frame information: every read checks the end, and one that does not fit
+// fails the cursor for good instead of reading on. For the unwinder only; any thread, allocates nothing.
 #pragma once
 
 #include <cstddef>
@@ -63,17 +63,22 @@ class ByteCursor {
     }
   }
 
-  // A pointer in a DW_EH_PE_ encoding. `data_base` is what "data relative" is relative to. Indirect pointers and the
-  // encodings that no linker emits for code fail the cursor.
+  // A pointer in a DW_EH_PE_ encoding. `data_base` is what "data relative" is relative to. Indirect pointers
+  // and the encodings that no linker emits for code fail the cursor.
   std::uint64_t pointer(std::uint8_t encoding, std::uintptr_t data_base) noexcept {
     const auto here = reinterpret_cast<std::uintptr_t>(at_);
     const std::uint64_t value = encoded(encoding);
     if ((encoding & indirect) != 0) ok_ = false;
     switch (encoding & 0x70u) {
-      case 0x00: return value;
-      case 0x10: return value + here;
-      case 0x30: return value + data_base;
-      default: ok_ = false; return 0;
+      case 0x00:
+        return value;
+      case 0x10:
+        return value + here;
+      case 0x30:
+        return value + data_base;
+      default:
+        ok_ = false;
+        return 0;
     }
   }
 
@@ -92,16 +97,27 @@ class ByteCursor {
 
   std::uint64_t encoded(std::uint8_t encoding) noexcept {
     switch (encoding & 0x0fu) {
-      case 0x00: return fixed<std::uint64_t>();
-      case 0x01: return uleb();
-      case 0x02: return fixed<std::uint16_t>();
-      case 0x03: return fixed<std::uint32_t>();
-      case 0x04: return fixed<std::uint64_t>();
-      case 0x09: return static_cast<std::uint64_t>(sleb());
-      case 0x0a: return static_cast<std::uint64_t>(static_cast<std::int64_t>(fixed<std::int16_t>()));
-      case 0x0b: return static_cast<std::uint64_t>(static_cast<std::int64_t>(fixed<std::int32_t>()));
-      case 0x0c: return fixed<std::uint64_t>();
-      default: ok_ = false; return 0;
+      case 0x00:
+        return fixed<std::uint64_t>();
+      case 0x01:
+        return uleb();
+      case 0x02:
+        return fixed<std::uint16_t>();
+      case 0x03:
+        return fixed<std::uint32_t>();
+      case 0x04:
+        return fixed<std::uint64_t>();
+      case 0x09:
+        return static_cast<std::uint64_t>(sleb());
+      case 0x0a:
+        return static_cast<std::uint64_t>(static_cast<std::int64_t>(fixed<std::int16_t>()));
+      case 0x0b:
+        return static_cast<std::uint64_t>(static_cast<std::int64_t>(fixed<std::int32_t>()));
+      case 0x0c:
+        return fixed<std::uint64_t>();
+      default:
+        ok_ = false;
+        return 0;
     }
   }
 

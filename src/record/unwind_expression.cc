@@ -20,24 +20,59 @@ std::int64_t sum(std::int64_t a, std::int64_t b) noexcept { return number(bits(a
 bool combine(std::uint8_t opcode, std::int64_t a, std::int64_t b, std::int64_t& result) noexcept {
   const bool overflows = b == -1 && a == std::numeric_limits<std::int64_t>::min();
   switch (opcode) {
-    case 0x1a: result = number(bits(a) & bits(b)); return true;
-    case 0x1b: result = b == 0 || overflows ? a : a / b; return b != 0;
-    case 0x1c: result = number(bits(a) - bits(b)); return true;
-    case 0x1d: result = b == 0 ? 0 : number(bits(a) % bits(b)); return b != 0;
-    case 0x1e: result = number(bits(a) * bits(b)); return true;
-    case 0x21: result = number(bits(a) | bits(b)); return true;
-    case 0x22: result = sum(a, b); return true;
-    case 0x24: result = bits(b) < 64 ? number(bits(a) << bits(b)) : 0; return true;
-    case 0x25: result = bits(b) < 64 ? number(bits(a) >> bits(b)) : 0; return true;
-    case 0x26: result = a >> (bits(b) < 63 ? b : 63); return true;
-    case 0x27: result = number(bits(a) ^ bits(b)); return true;
-    case 0x29: result = a == b; return true;
-    case 0x2a: result = a >= b; return true;
-    case 0x2b: result = a > b; return true;
-    case 0x2c: result = a <= b; return true;
-    case 0x2d: result = a < b; return true;
-    case 0x2e: result = a != b; return true;
-    default: return false;
+    case 0x1a:
+      result = number(bits(a) & bits(b));
+      return true;
+    case 0x1b:
+      result = b == 0 || overflows ? a : a / b;
+      return b != 0;
+    case 0x1c:
+      result = number(bits(a) - bits(b));
+      return true;
+    case 0x1d:
+      result = b == 0 ? 0 : number(bits(a) % bits(b));
+      return b != 0;
+    case 0x1e:
+      result = number(bits(a) * bits(b));
+      return true;
+    case 0x21:
+      result = number(bits(a) | bits(b));
+      return true;
+    case 0x22:
+      result = sum(a, b);
+      return true;
+    case 0x24:
+      result = bits(b) < 64 ? number(bits(a) << bits(b)) : 0;
+      return true;
+    case 0x25:
+      result = bits(b) < 64 ? number(bits(a) >> bits(b)) : 0;
+      return true;
+    case 0x26:
+      result = a >> (bits(b) < 63 ? b : 63);
+      return true;
+    case 0x27:
+      result = number(bits(a) ^ bits(b));
+      return true;
+    case 0x29:
+      result = a == b;
+      return true;
+    case 0x2a:
+      result = a >= b;
+      return true;
+    case 0x2b:
+      result = a > b;
+      return true;
+    case 0x2c:
+      result = a <= b;
+      return true;
+    case 0x2d:
+      result = a < b;
+      return true;
+    case 0x2e:
+      result = a != b;
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -81,9 +116,7 @@ class Machine {
   }
   bool pick(std::uint64_t depth) noexcept { return depth < size_ && push(Term{stack_[size_ - 1 - depth]}); }
 
-  bool deref(std::uint32_t bytes) noexcept {
-    return size_ != 0 && frame_.deref(stack_[size_ - 1], bytes);
-  }
+  bool deref(std::uint32_t bytes) noexcept { return size_ != 0 && frame_.deref(stack_[size_ - 1], bytes); }
 
   bool unary(std::uint8_t opcode) noexcept {
     std::int64_t value = 0;
@@ -101,7 +134,8 @@ class Machine {
     if (opcode == plus && a.base == Term::Base::none) std::swap(a, b);
     if (b.base != Term::Base::none) return false;
     if (opcode == plus || opcode == minus) {
-      a.constant = number(opcode == plus ? bits(a.constant) + bits(b.constant) : bits(a.constant) - bits(b.constant));
+      a.constant =
+          number(opcode == plus ? bits(a.constant) + bits(b.constant) : bits(a.constant) - bits(b.constant));
       return push(a);
     }
     std::int64_t value = 0;
@@ -118,29 +152,44 @@ class Machine {
 
   bool step(ByteCursor& cursor, const std::uint8_t* begin) noexcept {
     const std::uint8_t opcode = cursor.byte();
-    if (opcode >= 0x30 && opcode <= 0x4f) return push(opcode - 0x30);                         // lit
-    if (opcode >= 0x50 && opcode <= 0x6f) return push_register(opcode - 0x50u, 0);            // reg
+    if (opcode >= 0x30 && opcode <= 0x4f) return push(opcode - 0x30);                           // lit
+    if (opcode >= 0x50 && opcode <= 0x6f) return push_register(opcode - 0x50u, 0);              // reg
     if (opcode >= 0x70 && opcode <= 0x8f) return push_register(opcode - 0x70u, cursor.sleb());  // breg
     switch (opcode) {
-      case 0x03: return push(number(cursor.fixed<std::uint64_t>()));  // addr
-      case 0x06: return deref(sizeof(std::uintptr_t));
-      case 0x08: return push(cursor.byte());  // const1u and on
-      case 0x09: return push(cursor.fixed<std::int8_t>());
-      case 0x0a: return push(cursor.fixed<std::uint16_t>());
-      case 0x0b: return push(cursor.fixed<std::int16_t>());
-      case 0x0c: return push(cursor.fixed<std::uint32_t>());
-      case 0x0d: return push(cursor.fixed<std::int32_t>());
-      case 0x0e: return push(number(cursor.fixed<std::uint64_t>()));
-      case 0x0f: return push(cursor.fixed<std::int64_t>());
-      case 0x10: return push(number(cursor.uleb()));
-      case 0x11: return push(cursor.sleb());
-      case 0x12: return pick(0);  // dup
-      case 0x13: {                // drop
+      case 0x03:
+        return push(number(cursor.fixed<std::uint64_t>()));  // addr
+      case 0x06:
+        return deref(sizeof(std::uintptr_t));
+      case 0x08:
+        return push(cursor.byte());  // const1u and on
+      case 0x09:
+        return push(cursor.fixed<std::int8_t>());
+      case 0x0a:
+        return push(cursor.fixed<std::uint16_t>());
+      case 0x0b:
+        return push(cursor.fixed<std::int16_t>());
+      case 0x0c:
+        return push(cursor.fixed<std::uint32_t>());
+      case 0x0d:
+        return push(cursor.fixed<std::int32_t>());
+      case 0x0e:
+        return push(number(cursor.fixed<std::uint64_t>()));
+      case 0x0f:
+        return push(cursor.fixed<std::int64_t>());
+      case 0x10:
+        return push(number(cursor.uleb()));
+      case 0x11:
+        return push(cursor.sleb());
+      case 0x12:
+        return pick(0);  // dup
+      case 0x13: {       // drop
         Term dropped;
         return pop(dropped);
       }
-      case 0x14: return pick(1);  // over
-      case 0x15: return pick(cursor.byte());
+      case 0x14:
+        return pick(1);  // over
+      case 0x15:
+        return pick(cursor.byte());
       case 0x16:  // swap
         if (size_ < 2) return false;
         std::swap(stack_[size_ - 1], stack_[size_ - 2]);
@@ -150,18 +199,28 @@ class Machine {
         std::swap(stack_[size_ - 1], stack_[size_ - 2]);
         std::swap(stack_[size_ - 2], stack_[size_ - 3]);
         return true;
-      case 0x19: case 0x1f: case 0x20: return unary(opcode);  // abs, neg, not
-      case 0x23: return push(number(cursor.uleb())) && binary(0x22);  // plus_uconst
-      case 0x28: return branch(cursor, begin, true);
-      case 0x2f: return branch(cursor, begin, false);
-      case 0x90: return push_register(cursor.uleb(), 0);  // regx
-      case 0x92: {                                        // bregx
+      case 0x19:
+      case 0x1f:
+      case 0x20:
+        return unary(opcode);  // abs, neg, not
+      case 0x23:
+        return push(number(cursor.uleb())) && binary(0x22);  // plus_uconst
+      case 0x28:
+        return branch(cursor, begin, true);
+      case 0x2f:
+        return branch(cursor, begin, false);
+      case 0x90:
+        return push_register(cursor.uleb(), 0);  // regx
+      case 0x92: {                               // bregx
         const std::uint64_t reg = cursor.uleb();
         return push_register(reg, cursor.sleb());
       }
-      case 0x94: return deref(cursor.byte());  // deref_size
-      case 0x96: return true;                  // nop
-      default: return binary(opcode);
+      case 0x94:
+        return deref(cursor.byte());  // deref_size
+      case 0x96:
+        return true;  // nop
+      default:
+        return binary(opcode);
     }
   }
 
@@ -217,7 +276,8 @@ bool evaluate(std::uintptr_t expression, const Term* initial, const FullFrame& f
   return evaluate_in(expression, initial, frame, result);
 }
 
-bool evaluate(std::uintptr_t expression, const Term* initial, const SymbolicFrame& frame, Term& result) noexcept {
+bool evaluate(std::uintptr_t expression, const Term* initial, const SymbolicFrame& frame,
+              Term& result) noexcept {
   return evaluate_in(expression, initial, frame, result);
 }
 

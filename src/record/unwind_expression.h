@@ -1,6 +1,7 @@
-// DWARF expressions of call frame information: PLT stubs, realigned stacks, signal frames. One bounded evaluator serves
-// two askers: the full unwind, where every register has a value, and the cache of rows, where rsp and rbp stay symbols so
-// that the answer holds for every visit of that code address. Any thread, inside malloc; about 400 bytes of stack.
+// DWARF expressions of call frame information: PLT stubs, realigned stacks, signal frames. One bounded
+// evaluator serves two askers: the full unwind, where every register has a value, and the cache of rows,
+// where rsp and rbp stay symbols so that the answer holds for every visit of that code address. Any thread,
+// inside malloc; about 400 bytes of stack.
 #pragma once
 
 #include <array>
@@ -48,10 +49,11 @@ struct SymbolicFrame {
   bool deref(Term& term, std::uint32_t bytes) const noexcept;
 };
 
-// Evaluates the expression whose uleb length lies at `expression`, with `initial` (if any) pushed first. False when it is
-// malformed, reads what may not be read, needs more than the machine has, or cannot be told in a Term. `expression` must
-// come from a program that find_program accepted, which has bounded it.
+// Evaluates the expression whose uleb length lies at `expression`, with `initial` (if any) pushed first.
+// False when it is malformed, reads what may not be read, needs more than the machine has, or cannot be told
+// in a Term. `expression` must come from a program that find_program accepted, which has bounded it.
 bool evaluate(std::uintptr_t expression, const Term* initial, const FullFrame& frame, Term& result) noexcept;
-bool evaluate(std::uintptr_t expression, const Term* initial, const SymbolicFrame& frame, Term& result) noexcept;
+bool evaluate(std::uintptr_t expression, const Term* initial, const SymbolicFrame& frame,
+              Term& result) noexcept;
 
 }  // namespace holdfast::record::cfi

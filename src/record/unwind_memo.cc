@@ -1,6 +1,7 @@
-// Remembered stacks. An entry keeps, leaf first, every stack word that decided an unwind: the return addresses, and the
-// saved frame pointers where a frame's place came from one. All of them unchanged means that the unwind would take the
-// very same way, so its answer is known. Registers that decided nothing are not looked at.
+// Remembered stacks. An entry keeps, leaf first, every stack word that decided an unwind: the return
+// addresses, and the saved frame pointers where a frame's place came from one. All of them unchanged means
+// that the unwind would take the very same way, so its answer is known. Registers that decided nothing are
+// not looked at.
 #include <sys/mman.h>
 
 #include <array>
@@ -19,19 +20,20 @@ constexpr std::uint32_t word_count = 6144;
 // What one stack may take: two words for each of the 256 frames a session may ask for.
 constexpr std::uint32_t longest_stack = 512;
 
-// A word that was read: how far its slot lies from the one before (in words, signed, the top 16 bits) and its value,
-// which as a user-space address fits in 48.
+// A word that was read: how far its slot lies from the one before (in words, signed, the top 16 bits) and its
+// value, which as a user-space address fits in 48.
 class Check {
  public:
   static constexpr bool can_hold(std::int64_t step, std::uintptr_t value) noexcept {
-    return step >= std::numeric_limits<std::int16_t>::min() && step <= std::numeric_limits<std::int16_t>::max() &&
-           value <= value_mask;
+    return step >= std::numeric_limits<std::int16_t>::min() &&
+           step <= std::numeric_limits<std::int16_t>::max() && value <= value_mask;
   }
   Check() noexcept = default;
   Check(std::int64_t step, std::uintptr_t value) noexcept
       : packed_((static_cast<std::uint64_t>(step) << value_bits) | value) {}
   std::int64_t step_bytes() const noexcept {
-    return (static_cast<std::int64_t>(packed_) >> value_bits) * static_cast<std::int64_t>(sizeof(std::uintptr_t));
+    return (static_cast<std::int64_t>(packed_) >> value_bits) *
+           static_cast<std::int64_t>(sizeof(std::uintptr_t));
   }
   std::uintptr_t value() const noexcept { return packed_ & value_mask; }
 
@@ -44,12 +46,12 @@ class Check {
 struct Entry {
   std::uintptr_t pc;
   std::uintptr_t sp;
-  std::uintptr_t fp;          // meaningful if fp_matters
-  std::uint64_t position;     // of its first check, counted from the table's beginning of time
-  std::uintptr_t reach;       // one past the highest byte it reads
+  std::uintptr_t fp;       // meaningful if fp_matters
+  std::uint64_t position;  // of its first check, counted from the table's beginning of time
+  std::uintptr_t reach;    // one past the highest byte it reads
   std::uint32_t max;
   std::uint32_t id;
-  std::uint16_t checks;       // 0: the entry is empty
+  std::uint16_t checks;  // 0: the entry is empty
   std::uint16_t depth;
   bool truncated;
   bool fp_matters;
@@ -86,9 +88,17 @@ class MemoTable {
   void begin(const StackStart& start, std::uint32_t max, bool on_own_stack) noexcept {
     const std::uint64_t index = next_ % word_count;
     if (index + longest_stack > word_count) next_ += word_count - index;  // a stack's checks lie in one piece
-    next_ += longest_stack;                                               // overwrites nothing that still counts
-    pending_ = Entry{.pc = start.pc, .sp = start.sp, .fp = start.fp, .position = next_ - longest_stack,
-                     .reach = start.sp, .max = max, .id = 0, .checks = 0, .depth = 0, .truncated = false,
+    next_ += longest_stack;  // overwrites nothing that still counts
+    pending_ = Entry{.pc = start.pc,
+                     .sp = start.sp,
+                     .fp = start.fp,
+                     .position = next_ - longest_stack,
+                     .reach = start.sp,
+                     .max = max,
+                     .id = 0,
+                     .checks = 0,
+                     .depth = 0,
+                     .truncated = false,
                      .fp_matters = false};
     slot_ = start.sp;
     abandoned_ = !on_own_stack;
@@ -113,7 +123,8 @@ class MemoTable {
   // Ends recording: the stack waits for its id, if it can be remembered at all.
   void end(Capture capture, bool on_own_stack) noexcept {
     next_ = pending_.position + pending_.checks;
-    if (abandoned_ || !on_own_stack || capture.depth > std::numeric_limits<std::uint16_t>::max()) pending_.checks = 0;
+    if (abandoned_ || !on_own_stack || capture.depth > std::numeric_limits<std::uint16_t>::max())
+      pending_.checks = 0;
     pending_.depth = static_cast<std::uint16_t>(capture.depth);
     pending_.truncated = capture.truncated;
   }
@@ -122,12 +133,17 @@ class MemoTable {
     if (pending_.checks == 0) return;
     pending_.id = id;
     std::uint32_t way = home_of(StackStart{.pc = pending_.pc, .sp = pending_.sp, .fp = 0});
-    const auto live = [this](const Entry& entry) { return entry.checks != 0 && next_ - entry.position <= word_count; };
-    const auto same = [this](const Entry& entry) { return entry.pc == pending_.pc && entry.sp == pending_.sp; };
+    const auto live = [this](const Entry& entry) {
+      return entry.checks != 0 && next_ - entry.position <= word_count;
+    };
+    const auto same = [this](const Entry& entry) {
+      return entry.pc == pending_.pc && entry.sp == pending_.sp;
+    };
     // The same place first, then a free one, then the older of the two.
     const Entry& first = entries_[way];
     const Entry& second = entries_[way ^ 1u];
-    if (!same(first) && live(first) && (same(second) || !live(second) || second.position < first.position)) way ^= 1u;
+    if (!same(first) && live(first) && (same(second) || !live(second) || second.position < first.position))
+      way ^= 1u;
     entries_[way] = pending_;
     pending_.checks = 0;
   }
@@ -139,12 +155,24 @@ class MemoTable {
   }
 
   bool unchanged(const Entry& entry) const noexcept {
+    // Four at a time without a branch: nearly always all are unchanged, and all may be read.
+    constexpr std::uint32_t stride = 4;
     const Check* check = &words_[entry.position % word_count];
-    const Check* const end = check + entry.checks;
     std::uintptr_t slot = entry.sp;
-    for (; check != end; ++check) {
-      slot += static_cast<std::uintptr_t>(check->step_bytes());
-      if (load_word(slot) != check->value()) return false;
+    const auto differs = [&slot](const Check& one) {
+      slot += static_cast<std::uintptr_t>(one.step_bytes());
+      return load_word(slot) ^ one.value();
+    };
+    std::uint32_t left = entry.checks;
+    for (; left >= stride; left -= stride, check += stride) {
+      std::uintptr_t difference = differs(check[0]);
+      difference |= differs(check[1]);
+      difference |= differs(check[2]);
+      difference |= differs(check[3]);
+      if (difference != 0) return false;
+    }
+    for (; left != 0; --left, ++check) {
+      if (differs(*check) != 0) return false;
     }
     return true;
   }
@@ -163,8 +191,8 @@ static_assert(sizeof(MemoTable) <= 64 * 1024);
 }
 
 MemoTable* new_memo_table() noexcept {
-  void* memory =
-      mmap(nullptr, sizeof(MemoTable), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = mmap(nullptr, sizeof(MemoTable), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return memory == MAP_FAILED ? nullptr : ::new (memory) MemoTable(row_table().generation());
 }
 

@@ -1,12 +1,12 @@
 #include "record/unwind_memory.h"
 
-#include <cerrno>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 
 #include "record/unwind.h"
 
@@ -18,8 +18,8 @@ namespace {
 
 // Larger pages are whole multiples of it, so asking in these steps is right everywhere.
 constexpr std::uintptr_t page_bytes = 4096;
-// A frame farther than this below the known part of the own stack is taken to run elsewhere; if it does not, captures
-// there only cost more.
+// A frame farther than this below the known part of the own stack is taken to run elsewhere; if it does not,
+// captures there only cost more.
 constexpr std::uintptr_t stretch_bytes = 16u << 20;
 
 std::atomic<bool> can_probe{false};
@@ -28,8 +28,8 @@ __attribute__((tls_model("initial-exec"))) constinit thread_local OwnStack own{}
 
 std::uintptr_t page_of(std::uintptr_t address) noexcept { return address & ~(page_bytes - 1); }
 
-// rt_sigprocmask copies the 8-byte set in before it rejects the bogus `how`: EFAULT when it cannot be read, EINVAL when
-// it can. It changes nothing, is cheap, and no sandbox that runs threads forbids it.
+// rt_sigprocmask copies the 8-byte set in before it rejects the bogus `how`: EFAULT when it cannot be read,
+// EINVAL when it can. It changes nothing, is cheap, and no sandbox that runs threads forbids it.
 int probe_errno(std::uintptr_t address) noexcept {
   const int saved = errno;
   constexpr long bogus_how = -1;
@@ -43,8 +43,8 @@ bool page_readable(std::uintptr_t page) noexcept {
   return can_probe.load(std::memory_order_relaxed) && probe_errno(page) == EINVAL;
 }
 
-// Where this thread's own stack ends upwards. glibc puts a thread's descriptor at the top of its stack; the main
-// thread's stack comes from the kernel.
+// Where this thread's own stack ends upwards. glibc puts a thread's descriptor at the top of its stack; the
+// main thread's stack comes from the kernel.
 std::uintptr_t own_stack_top() noexcept {
   // Called on every thread, so that choose_unwinder() binds it: binding late would do so inside malloc.
   const auto descriptor = static_cast<std::uintptr_t>(pthread_self());

@@ -1,7 +1,8 @@
-// What memory an unwind may read. The calling thread's own stack, from the current frame up to where the thread began,
-// stays mapped while the thread runs on it, so it is shown readable once and remembered. Every other stack (fibers,
-// alternate signal stacks, garbage) is asked for page by page, anew in each unwind: others may unmap it meanwhile.
-// Any thread, inside malloc: allocates nothing, takes no lock, preserves errno.
+// What memory an unwind may read. The calling thread's own stack, from the current frame up to where the
+// thread began, stays mapped while the thread runs on it, so it is shown readable once and remembered. Every
+// other stack (fibers, alternate signal stacks, garbage) is asked for page by page, anew in each unwind:
+// others may unmap it meanwhile. Any thread, inside malloc: allocates nothing, takes no lock, preserves
+// errno.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,8 @@
 
 namespace holdfast::record {
 
-// The part of the calling thread's own stack that was shown to be readable: [low, high), empty until the first ask.
+// The part of the calling thread's own stack that was shown to be readable: [low, high), empty until the
+// first ask.
 struct OwnStack {
   std::uintptr_t low;
   std::uintptr_t high;
@@ -20,12 +22,12 @@ struct OwnStack {
   bool holds(std::uintptr_t address) const noexcept { return address - low < high - low; }
 };
 
-// The calling thread's own stack after stretching it down to `frame`, an address in the frame that is running. When
-// the thread runs on another stack, `frame` is not held.
+// The calling thread's own stack after stretching it down to `frame`, an address in the frame that is
+// running. When the thread runs on another stack, `frame` is not held.
 const OwnStack& own_stack(std::uintptr_t frame) noexcept;
 
-// Finds out whether this kernel answers the question "may this be read", and answers it rightly. Before it was asked,
-// and where the answer is no, only what needs no asking is readable. Once, from choose_unwinder().
+// Finds out whether this kernel answers the question "may this be read", and answers it rightly. Before it
+// was asked, and where the answer is no, only what needs no asking is readable. Once, from choose_unwinder().
 bool learn_to_probe() noexcept;
 
 // Reads the word at `address`, which must be readable.
@@ -40,7 +42,8 @@ inline std::uintptr_t load_word(std::uintptr_t address) noexcept {
   return value;
 }
 
-// The readable range that one unwind is in, on its own stack first, moved as the chain crosses to other stacks.
+// The readable range that one unwind is in, on its own stack first, moved as the chain crosses to other
+// stacks.
 class ReadableWindow {
  public:
   // `frame`: an address in the frame that is running.

@@ -31,7 +31,8 @@ bool find_cfa(const cfi::FrameRules& rules, const RegisterFile& registers, Reada
               std::uintptr_t& cfa) noexcept {
   if (rules.cfa_is_expression) {
     Term term;
-    if (!cfi::evaluate(static_cast<std::uintptr_t>(rules.cfa_operand), nullptr, cfi::FullFrame{registers, window}, term)) {
+    if (!cfi::evaluate(static_cast<std::uintptr_t>(rules.cfa_operand), nullptr,
+                       cfi::FullFrame{registers, window}, term)) {
       return false;
     }
     cfa = static_cast<std::uintptr_t>(term.constant);
@@ -43,12 +44,15 @@ bool find_cfa(const cfi::FrameRules& rules, const RegisterFile& registers, Reada
 }
 
 // The caller's value of a register, by an explicit rule; false when it cannot be had.
-bool recover(const RegisterRule& rule, std::uintptr_t cfa, const RegisterFile& registers, ReadableWindow& window,
-             std::uintptr_t& value) noexcept {
+bool recover(const RegisterRule& rule, std::uintptr_t cfa, const RegisterFile& registers,
+             ReadableWindow& window, std::uintptr_t& value) noexcept {
   const auto operand = static_cast<std::uintptr_t>(rule.operand());
   switch (rule.rule()) {
-    case Rule::offset: return window.word(cfa + operand, value);
-    case Rule::val_offset: value = cfa + operand; return true;
+    case Rule::offset:
+      return window.word(cfa + operand, value);
+    case Rule::val_offset:
+      value = cfa + operand;
+      return true;
     case Rule::in_register:
       if (!registers.has(operand)) return false;
       value = registers.value[operand];
@@ -61,15 +65,18 @@ bool recover(const RegisterRule& rule, std::uintptr_t cfa, const RegisterFile& r
       value = static_cast<std::uintptr_t>(term.constant);
       return rule.rule() == Rule::val_expression || window.word(value, value);
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
-Step apply(const cfi::FrameRules& rules, bool signal_frame, RegisterFile& registers, ReadableWindow& window) noexcept {
+Step apply(const cfi::FrameRules& rules, bool signal_frame, RegisterFile& registers,
+           ReadableWindow& window) noexcept {
   const Rule return_rule = rules.registers[cfi::rip].rule();
   if (return_rule == Rule::undefined) return Step::outermost;
   std::uintptr_t cfa = 0;
-  if (return_rule == Rule::unspecified || return_rule == Rule::same || !find_cfa(rules, registers, window, cfa)) {
+  if (return_rule == Rule::unspecified || return_rule == Rule::same ||
+      !find_cfa(rules, registers, window, cfa)) {
     return Step::lost;
   }
   RegisterFile caller = registers;
@@ -93,14 +100,16 @@ Step apply(const cfi::FrameRules& rules, bool signal_frame, RegisterFile& regist
 }
 
 // Apart, so that the rule machine's stack is gone before expressions are evaluated.
-__attribute__((noinline)) bool find_rules(std::uintptr_t pc, cfi::FrameRules& rules, bool& signal_frame) noexcept {
+__attribute__((noinline)) bool find_rules(std::uintptr_t pc, cfi::FrameRules& rules,
+                                          bool& signal_frame) noexcept {
   cfi::FrameProgram program;
   if (!cfi::find_program(pc, program) || !cfi::run_program(program, pc, rules)) return false;
   signal_frame = program.signal_frame;
   return true;
 }
 
-__attribute__((noinline)) Step step_out(RegisterFile& registers, bool& exact, ReadableWindow& window) noexcept {
+__attribute__((noinline)) Step step_out(RegisterFile& registers, bool& exact,
+                                        ReadableWindow& window) noexcept {
   cfi::FrameRules rules;
   bool signal_frame = false;
   const std::uintptr_t pc = registers.value[cfi::rip];

@@ -34,7 +34,8 @@ bool cfa_term(const FrameRules& rules, std::uintptr_t pc, Term& term) noexcept {
   return true;
 }
 
-bool fp_step(const FrameRules& rules, std::uintptr_t pc, const Term& cfa, Row::FpRule& rule, std::int64_t& offset) noexcept {
+bool fp_step(const FrameRules& rules, std::uintptr_t pc, const Term& cfa, Row::FpRule& rule,
+             std::int64_t& offset) noexcept {
   const RegisterRule fp = rules.registers[cfi::rbp];
   rule = Row::fp_kept;
   offset = 0;
@@ -60,8 +61,8 @@ bool fp_step(const FrameRules& rules, std::uintptr_t pc, const Term& cfa, Row::F
 Row Row::step(Kind kind, bool memory_at_fp, std::int64_t cfa_offset, std::int64_t addend, FpRule fp_rule,
               std::int64_t fp_offset) noexcept {
   constexpr int cfa_bits = 24, fp_bits = 16, addend_bits = 16;
-  if (cfa_offset % word_bytes != 0 || !fits(cfa_offset / word_bytes, cfa_bits) || fp_offset % word_bytes != 0 ||
-      !fits(fp_offset / word_bytes, fp_bits) || !fits(addend, addend_bits)) {
+  if (cfa_offset % word_bytes != 0 || !fits(cfa_offset / word_bytes, cfa_bits) ||
+      fp_offset % word_bytes != 0 || !fits(fp_offset / word_bytes, fp_bits) || !fits(addend, addend_bits)) {
     return Row(all_registers);
   }
   const auto field = [](std::int64_t value, int width, int shift) {
@@ -82,13 +83,16 @@ Row compress_rules(const FrameRules& rules, std::uintptr_t pc) noexcept {
   Term cfa;
   Row::FpRule fp_rule = Row::fp_kept;
   std::int64_t fp_offset = 0;
-  if (!cfa_term(rules, pc, cfa) || !fp_step(rules, pc, cfa, fp_rule, fp_offset)) return Row(Row::all_registers);
+  if (!cfa_term(rules, pc, cfa) || !fp_step(rules, pc, cfa, fp_rule, fp_offset))
+    return Row(Row::all_registers);
   switch (cfa.base) {
     case Term::Base::in_register:
-      return Row::step(cfa.reg == cfi::rbp ? Row::from_fp : Row::from_sp, false, cfa.constant, 0, fp_rule, fp_offset);
+      return Row::step(cfa.reg == cfi::rbp ? Row::from_fp : Row::from_sp, false, cfa.constant, 0, fp_rule,
+                       fp_offset);
     case Term::Base::in_memory:
       return Row::step(Row::from_memory, cfa.reg == cfi::rbp, cfa.inner, cfa.constant, fp_rule, fp_offset);
-    default: return Row(Row::lost);  // a constant: no frame lies at a fixed address
+    default:
+      return Row(Row::lost);  // a constant: no frame lies at a fixed address
   }
 }
 
@@ -103,7 +107,8 @@ __attribute__((noinline)) Row learn_row(std::uintptr_t pc) noexcept {
 bool RowTable::open() noexcept {
   if (is_open()) return true;
   constexpr std::size_t bytes = slot_count * sizeof(Slot);
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return false;
   Slot* expected = nullptr;
   // Zero pages are empty slots: no key is 0.

@@ -1,6 +1,7 @@
-// The cache of unwind rows: for a code address, one word that says how to step to the caller. A fixed table of plain
-// words in raw memory, read and written by all threads at once without locks: a row is valid only if its two words match
-// each other and the current generation, so a half-written, foreign or forgotten row reads as a miss.
+// The cache of unwind rows: for a code address, one word that says how to step to the caller. A fixed table
+// of plain words in raw memory, read and written by all threads at once without locks: a row is valid only if
+// its two words match each other and the current generation, so a half-written, foreign or forgotten row
+// reads as a miss.
 #pragma once
 
 #include <atomic>
@@ -11,7 +12,8 @@
 
 namespace holdfast::record {
 
-// How to step out of a frame with rsp and rbp alone, packed. The return address always lies right below the CFA.
+// How to step out of a frame with rsp and rbp alone, packed. The return address always lies right below the
+// CFA.
 class Row {
  public:
   enum Kind : std::uint8_t {
@@ -23,7 +25,11 @@ class Row {
     lost,           // nothing tells how to go on from here
     all_registers,  // needs more than rsp and rbp: signal frames, the loader's binder
   };
-  enum FpRule : std::uint8_t { fp_kept, fp_at_cfa, fp_at_fp };  // the caller's rbp: unchanged, or at CFA/rbp + fp_offset
+  enum FpRule : std::uint8_t {
+    fp_kept,
+    fp_at_cfa,
+    fp_at_fp
+  };  // the caller's rbp: unchanged, or at CFA/rbp + fp_offset
 
   constexpr Row() noexcept = default;
   constexpr explicit Row(std::uint64_t word) noexcept : word_(word) {}

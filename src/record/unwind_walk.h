@@ -1,4 +1,5 @@
-// The walks that unwind_stack is made of. Internal to the unwinder: any thread, inside malloc, allocates nothing.
+// The walks that unwind_stack is made of. Internal to the unwinder: any thread, inside malloc, allocates
+// nothing.
 #pragma once
 
 #include <cstdint>
@@ -15,20 +16,23 @@ struct FrameSink {
   std::uint32_t max;
 };
 
-// What decided a walk's outcome, told to a Recorder as it goes: `word` for each stack word whose value mattered,
-// `start_fp` when the frame pointer at the start did, `give_up` when more mattered than can be told.
+// What decided a walk's outcome, told to a Recorder as it goes: `word` for each stack word whose value
+// mattered, `start_fp` when the frame pointer at the start did, `give_up` when more mattered than can be
+// told.
 struct NoRecorder {
   void word(std::uintptr_t, std::uintptr_t) noexcept {}
   void start_fp() noexcept {}
   void give_up() noexcept {}
 };
 
-// Every frame by its call frame information, with all registers and without the cache: slower, but goes through signal
-// frames and what else needs more than rsp and rbp. Without call frame information for this machine it is empty.
+// Every frame by its call frame information, with all registers and without the cache: slower, but goes
+// through signal frames and what else needs more than rsp and rbp. Without call frame information for this
+// machine it is empty.
 Capture walk_all_registers(const StackStart& start, ReadableWindow& window, FrameSink sink) noexcept;
 
 template <typename Recorder>
-Capture walk_frame_pointers(const StackStart& start, ReadableWindow& window, FrameSink sink, Recorder& recorder) noexcept {
+Capture walk_frame_pointers(const StackStart& start, ReadableWindow& window, FrameSink sink,
+                            Recorder& recorder) noexcept {
   std::uint32_t depth = 0;
   std::uintptr_t frame = start.fp, caller = 0, pc = 0;
   recorder.start_fp();
@@ -60,8 +64,13 @@ template <typename Recorder>
 class RowWalk {
  public:
   RowWalk(const StackStart& start, ReadableWindow& window, FrameSink sink, Recorder& recorder) noexcept
-      : start_(start), window_(window), sink_(sink), recorder_(recorder), seal_(row_table().seal()),
-        sp_(start.sp), fp_(start.fp) {}
+      : start_(start),
+        window_(window),
+        sink_(sink),
+        recorder_(recorder),
+        seal_(row_table().seal()),
+        sp_(start.sp),
+        fp_(start.fp) {}
 
   Capture run() noexcept {
     RowTable& table = row_table();
@@ -93,8 +102,10 @@ class RowWalk {
       }
       const std::uintptr_t slot = cfa - sizeof cfa;
       std::uintptr_t pc;
-      if (cfa <= sp_ || !window_.word(slot, pc)) [[unlikely]] return cut_short(depth);
-      if (!step_fp(row, cfa)) [[unlikely]] return cut_short(depth);
+      if (cfa <= sp_ || !window_.word(slot, pc)) [[unlikely]]
+        return cut_short(depth);
+      if (!step_fp(row, cfa)) [[unlikely]]
+        return cut_short(depth);
       recorder_.word(slot, pc);
       if (pc == 0) return {depth, false};
       if (depth == sink_.max) return {depth, true};
@@ -120,7 +131,8 @@ class RowWalk {
 
   bool cfa_from_memory(Row row, std::uintptr_t& cfa) noexcept {
     if (row.memory_at_fp()) fp_mattered();
-    const std::uintptr_t place = (row.memory_at_fp() ? fp_ : sp_) + static_cast<std::uintptr_t>(row.cfa_offset());
+    const std::uintptr_t place =
+        (row.memory_at_fp() ? fp_ : sp_) + static_cast<std::uintptr_t>(row.cfa_offset());
     if (!window_.word(place, cfa)) return false;
     recorder_.word(place, cfa);
     cfa += static_cast<std::uintptr_t>(row.addend());
