@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/files.h"
-#include "base/raw_memory.h"
 #include "base/units.h"
 #include "explain.h"
 #include "hook/real.h"
@@ -115,7 +114,7 @@ std::vector<std::pair<std::string, std::string>> Session::Impl::facts() {
       {"samples dropped", count(drops.region_full + drops.large_untracked + drops.lock_timeouts)},
       {"samples in the folded site", count(g_recorder.sites().folded())},
       {"stacks truncated", count(drops.stacks_truncated)},
-      {"Holdfast's own memory", base::format_bytes(static_cast<double>(base::mapped_bytes()))},
+      {"Holdfast's own memory", base::format_bytes(static_cast<double>(g_recorder.own_bytes()))},
       {"sampled blocks' spans", base::format_bytes(static_cast<double>(g_recorder.region().bytes_in_use()))},
   };
 }

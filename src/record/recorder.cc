@@ -234,6 +234,8 @@ SiteId Recorder::capture_site(const StackStart& start) noexcept {
   return site;
 }
 
+std::size_t Recorder::own_bytes() const noexcept { return base::mapped_bytes(); }
+
 std::int64_t Recorder::uptime_ns() const noexcept { return now_ns() - started_ns(); }
 
 void Recorder::tick(std::int64_t now) noexcept {

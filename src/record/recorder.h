@@ -130,6 +130,7 @@ class HOLDFAST_SHARED Recorder {
   // Copies the changes of the interval, oldest first; returns how many were written.
   std::size_t interval_history(IntervalPoint* out, std::size_t max) noexcept;
   std::int64_t started_ns() const noexcept { return started_ns_.load(std::memory_order_relaxed); }
+  std::size_t own_bytes() const noexcept;  // mapped for the recorder's tables, touched or not
   std::int64_t uptime_ns() const noexcept;  // since the first start
   std::int64_t started_wall_ns() const noexcept { return started_wall_ns_.load(std::memory_order_relaxed); }
 
