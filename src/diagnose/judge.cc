@@ -210,7 +210,8 @@ class SiteJudge {
       if (goes_on && std::max(f_.p_survive_suspect, f_.p_birth) < kSuspectLevel) return Grade::suspect;
     }
     if (grows_like_a_container(site_, clock_)) return Grade::growing_container;
-    if (!tested()) return Grade::too_little_data;
+    // Where hardly anything grew old, frees tell whether that is for want of objects or because they die young.
+    if (!tested()) return site_.freed_samples >= kLeastSamples ? Grade::turnover : Grade::too_little_data;
     if (f_.p_survive_suspect < kSuspectLevel) return Grade::retained;  // they live on, but no more are kept
     if (longest_lifetime_ns(site_) > clock_.uptime_ns / 4) return Grade::unresolved;
     return Grade::turnover;
