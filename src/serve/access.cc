@@ -1,13 +1,15 @@
 #include "serve/access.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 
 namespace holdfast::serve {
 namespace {
 
 std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(c < 128 ? std::tolower(c) : c); });
+  std::ranges::transform(text, text.begin(),
+                         [](unsigned char c) { return static_cast<char>(c < 128 ? std::tolower(c) : c); });
   return text;
 }
 
@@ -38,7 +40,8 @@ std::optional<HostPort> split(const std::string& text) {
 std::optional<int> parse_port(const std::string& text) {
   int port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc() || end != text.data() + text.size() || port < 0 || port > 65535) return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size() || port < 0 || port > 65535)
+    return std::nullopt;
   return port;
 }
 
@@ -60,11 +63,13 @@ Result<ListenAddress> parse_listen_address(const std::string& text) {
   const std::optional<HostPort> parts = split(text);
   const std::optional<int> port = parts ? parse_port(parts->port) : std::nullopt;
   if (!port || parts->port.empty()) {
-    return Error{"'" + text + "' is no address to listen at", "give host:port such as 127.0.0.1:6060, or unix:/path"};
+    return Error{"'" + text + "' is no address to listen at",
+                 "give host:port such as 127.0.0.1:6060, or unix:/path"};
   }
   const std::string host = parts->host.empty() ? "127.0.0.1" : lower(parts->host);
   if (!is_loopback(host)) {
-    return Error{"refusing to listen at " + text + ": it is not this machine's loopback and nothing asks for a password",
+    return Error{"refusing to listen at " + text +
+                     ": it is not this machine's loopback and nothing asks for a password",
                  "listen at 127.0.0.1 or unix:/path, and reach it from elsewhere through ssh -L"};
   }
   return ListenAddress{host, *port, ""};
@@ -73,7 +78,7 @@ Result<ListenAddress> parse_listen_address(const std::string& text) {
 std::optional<Response> refuse_stranger(const Request& request, const ListenAddress& address) {
   if (address.unix_path.empty()) {
     const std::optional<HostPort> host = split(lower(request.header("host")));
-    if (!host || !is_loopback(host->host)) {
+    if (!host || !is_loopback(host->host) || request.headers.count("host") != 1) {
       return forbidden("the Host header names another machine; ask for 127.0.0.1 or localhost");
     }
   }

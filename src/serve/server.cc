@@ -1,170 +1,129 @@
 #include "serve/server.h"
 
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
-#include <system_error>
-#include <thread>
+#include <optional>
+#include <utility>
 
-#include "serve/access.h"
-#include "serve/workers.h"
+#include "serve/connection.h"
+#include "serve/listener.h"
+#include "serve/worker.h"
 
 namespace holdfast::serve {
 namespace {
 
-Request request_of(const httplib::Request& raw, std::string body) {
-  Request request;
-  request.method = raw.method;
-  request.path = raw.path;
-  for (const auto& [name, value] : raw.params) request.query.emplace(name, value);
-  for (const auto& [name, value] : raw.headers) {
-    std::string lower = name;
-    std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    request.headers.emplace(std::move(lower), value);
-  }
-  request.body = std::move(body);
-  return request;
+// cpp-httplib matches some headers with std::regex, which recurses once per character; 8 KiB of them fit
+// easily.
+constexpr std::size_t kStackBytes = std::size_t{16} << 20;
+
+// Every signal is the program's business, but a fault of the thread itself: that one must reach the program's
+// crash handler, and would end the process unseen if it were blocked.
+sigset_t signals_to_block() {
+  sigset_t signals;
+  sigfillset(&signals);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT})
+    sigdelset(&signals, fault);
+  return signals;
 }
-
-void answer(const Response& from, httplib::Response& to) {
-  to.status = from.status;
-  std::string type = "text/plain";
-  for (const auto& [name, value] : from.headers) {
-    if (name == "Content-Type") {
-      type = value;
-    } else {
-      to.set_header(name, value);
-    }
-  }
-  to.set_content(from.body, type);
-}
-
-// Whether somebody answers at a Unix socket's path.
-bool somebody_listens(const std::string& path) {
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-  const bool connected = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
-  close(fd);
-  return connected;
-}
-
-Result<void> clear_stale_socket(const std::string& path) {
-  struct stat info;
-  if (lstat(path.c_str(), &info) != 0) return {};
-  if (!S_ISSOCK(info.st_mode)) {
-    return Error{"cannot listen at unix:" + path + ": a file of that name exists", "remove it or choose another path"};
-  }
-  if (somebody_listens(path)) {
-    return Error{"cannot listen at unix:" + path + ": address in use", "choose another path"};
-  }
-  unlink(path.c_str());
-  return {};
-}
-
-// cpp-httplib's Server sets SIGPIPE to be ignored for the whole process; that is the program's to decide. Its threads
-// here block every signal, so a broken connection cannot raise one.
-class KeepSigpipe {
- public:
-  KeepSigpipe() { sigaction(SIGPIPE, nullptr, &before_); }
-  KeepSigpipe(const KeepSigpipe&) = delete;
-  KeepSigpipe& operator=(const KeepSigpipe&) = delete;
-  ~KeepSigpipe() { sigaction(SIGPIPE, &before_, nullptr); }
-
- private:
-  struct sigaction before_;
-};
 
 }  // namespace
 
 struct Server::Impl {
-  ListenAddress address;
+  Listener listener;
   std::function<Response(const Request&)> handler;
   std::function<void()> on_thread_start;
-  std::unique_ptr<httplib::Server> http;
-  std::thread listener;
-  pid_t owner = getpid();
+  const pid_t owner = getpid();
+  Socket stop{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  std::atomic<int> free_workers{0};
+  std::array<std::optional<Worker>, kWorkers> workers;
+  std::array<pthread_t, kWorkers> threads{};
+  int started = 0;
 
-  void set_up();
-  Result<void> bind();
-  void handle(const httplib::Request& raw, std::string body, httplib::Response& response) const {
-    const Request request = request_of(raw, std::move(body));
-    const std::optional<Response> refusal = refuse_stranger(request, address);
-    answer(refusal ? *refusal : handler(request), response);
-  }
+  explicit Impl(Listener bound) : listener(std::move(bound)) {}
+
+  struct Start {
+    Impl* server;
+    Worker* worker;
+  };
+  std::array<Start, kWorkers> starts{};
+
+  bool start_threads();
+  void end_threads();
+  static void* run(void* start);
+  void work(Worker& worker);
+  Socket accept();
+  // Waits until a client may be at the door; false when the endpoint ends.
+  bool wait(bool for_clients, int milliseconds) const;
 };
 
-void Server::Impl::set_up() {
-  {
-    const KeepSigpipe keep;
-    http = std::make_unique<httplib::Server>();
+bool Server::Impl::start_threads() {
+  const sigset_t blocked = signals_to_block();
+  sigset_t before;
+  pthread_attr_t attributes;
+  for (std::optional<Worker>& worker : workers) worker.emplace(listener.address(), handler);
+  if (!stop || pthread_attr_init(&attributes) != 0) return false;
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  // A new thread inherits the mask of its maker: no signal finds it unprepared.
+  pthread_sigmask(SIG_SETMASK, &blocked, &before);
+  for (; started < kWorkers; ++started) {
+    starts[started] = {this, &*workers[started]};
+    if (pthread_create(&threads[started], &attributes, run, &starts[started]) != 0) break;
   }
-  // No SO_REUSEPORT, which cpp-httplib would set: two programs at one port must not share it silently.
-  http->set_socket_options([](int fd) {
-    const int yes = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-  });
-  http->set_read_timeout(kTimeoutSeconds);
-  http->set_write_timeout(kTimeoutSeconds);
-  http->set_keep_alive_max_count(100);
-  http->set_keep_alive_timeout(1);
-  http->set_payload_max_length(kMaxBody);
-  http->new_task_queue = [this] { return new Workers(kWorkers, on_thread_start); };
-  // Everything without a body is answered here, before cpp-httplib matches the path with a regular expression, which
-  // would recurse once per character.
-  http->set_pre_routing_handler([this](const httplib::Request& raw, httplib::Response& response) {
-    if (raw.path.size() > kMaxPath) {
-      answer({414, {}, "the path is too long; the heap is at /debug/pprof/heap\n"}, response);
-    } else if (raw.method == "POST") {
-      return httplib::Server::HandlerResponse::Unhandled;
-    } else {
-      handle(raw, {}, response);
-    }
-    return httplib::Server::HandlerResponse::Handled;
-  });
-  // The body is read as it comes: as a form, cpp-httplib would cut it at 8 KiB.
-  http->Post(".*", [this](const httplib::Request& raw, httplib::Response& response,
-                          const httplib::ContentReader& read) {
-    std::string body;
-    read([&body](const char* data, std::size_t size) {
-      body.append(data, size);
-      return body.size() <= kMaxBody;
-    });
-    handle(raw, std::move(body), response);
-  });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_attr_destroy(&attributes);
+  return started == kWorkers;
 }
 
-Result<void> Server::Impl::bind() {
-  errno = 0;
-  bool bound = false;
-  if (!address.unix_path.empty()) {
-    if (Result<void> cleared = clear_stale_socket(address.unix_path); !cleared) return cleared;
-    http->set_address_family(AF_UNIX);
-    bound = http->bind_to_port(address.unix_path, 1);
-    if (bound) chmod(address.unix_path.c_str(), S_IRUSR | S_IWUSR);
-  } else if (address.port == 0) {
-    address.port = http->bind_to_any_port(address.host);
-    bound = address.port > 0;
-  } else {
-    bound = http->bind_to_port(address.host, address.port);
+void Server::Impl::end_threads() {
+  eventfd_write(stop.fd(), 1);  // never read, so that it wakes every wait from now on
+  for (int i = 0; i < started; ++i) pthread_join(threads[i], nullptr);
+  started = 0;
+}
+
+void* Server::Impl::run(void* start) {
+  const auto& [server, worker] = *static_cast<Start*>(start);
+  if (server->on_thread_start) server->on_thread_start();
+  pthread_setname_np(pthread_self(), "holdfast-serve");
+  server->work(*worker);
+  return nullptr;
+}
+
+bool Server::Impl::wait(bool for_clients, int milliseconds) const {
+  pollfd watched[] = {{stop.fd(), POLLIN, 0}, {for_clients ? listener.fd() : -1, POLLIN, 0}};
+  ::poll(watched, 2, milliseconds);
+  return watched[0].revents == 0;
+}
+
+Socket Server::Impl::accept() {
+  Socket client(::accept4(listener.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  // Out of descriptors or memory: the client stays at the door, and asking again at once would spin.
+  if (!client && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) wait(false, 100);
+  return client;
+}
+
+void Server::Impl::work(Worker& worker) {
+  for (;;) {
+    ++free_workers;
+    const bool go_on = wait(true, -1);
+    --free_workers;
+    if (!go_on) return;
+    Socket client = accept();
+    if (!client) continue;
+    try {
+      Connection connection(std::move(client), stop.fd());
+      worker.serve(connection, listener.fd(), [this] { return free_workers.load() == 0; });
+    } catch (...) {
+      // Memory was short: this client goes without an answer.
+    }
   }
-  if (bound) return {};
-  const std::string where =
-      address.unix_path.empty() ? address.host + ":" + std::to_string(address.port) : "unix:" + address.unix_path;
-  const std::string why = errno == EADDRINUSE ? "address in use"
-                          : errno != 0        ? std::generic_category().message(errno)
-                                              : "the address is not to be had";
-  return Error{"cannot listen at " + where + ": " + why,
-               address.unix_path.empty() ? "choose another port, or port 0 for a free one" : "choose another path"};
 }
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -173,19 +132,17 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options,
                                               std::function<Response(const Request&)> handler) {
   const Result<ListenAddress> address = parse_listen_address(options.listen);
   if (!address) return address.error();
-  auto impl = std::make_unique<Impl>();
-  impl->address = *address;
+  Result<Listener> listener = Listener::open(*address);
+  if (!listener) return listener.error();
+  auto impl = std::make_unique<Impl>(std::move(listener).value());
   impl->handler = std::move(handler);
   impl->on_thread_start = std::move(options.on_thread_start);
-  try {
-    impl->set_up();
-    if (const Result<void> bound = impl->bind(); !bound) return bound.error();
-    impl->listener = quiet_thread(impl->on_thread_start, [http = impl->http.get()] { http->listen_after_bind(); });
-  } catch (const std::system_error& e) {
-    return Error{std::string("cannot start the endpoint: ") + e.what(), "raise the limit of threads (ulimit -u)"};
+  std::unique_ptr<Server> server(new Server(std::move(impl)));
+  if (!server->impl_->start_threads()) {
+    return Error{"cannot start the endpoint's threads",
+                 "raise the limit of threads (ulimit -u) or of memory"};
   }
-  while (!impl->http->is_running()) std::this_thread::yield();
-  return std::unique_ptr<Server>(new Server(std::move(impl)));
+  return server;
 }
 
 Server::~Server() {
@@ -194,13 +151,12 @@ Server::~Server() {
     [[maybe_unused]] Impl* left = impl_.release();
     return;
   }
-  impl_->http->stop();
-  impl_->listener.join();
-  if (!impl_->address.unix_path.empty()) unlink(impl_->address.unix_path.c_str());
+  impl_->end_threads();
+  impl_->listener.remove_name();
 }
 
 std::string Server::address() const {
-  const ListenAddress& a = impl_->address;
+  const ListenAddress& a = impl_->listener.address();
   if (!a.unix_path.empty()) return "unix:" + a.unix_path;
   const bool v6 = a.host.find(':') != std::string::npos;
   return "http://" + (v6 ? "[" + a.host + "]" : a.host) + ":" + std::to_string(a.port);

@@ -1,6 +1,7 @@
-// The endpoint's own HTTP server, on cpp-httplib: a listening thread and two workers that never disturb the program.
-// They are named "holdfast-serve", block every signal, and mark themselves by a function they are given. start() and
-// stop() come from ordinary code.
+// The endpoint's own HTTP server: two threads that accept and serve, on cpp-httplib, and never disturb the
+// program. They are named "holdfast-serve", block every signal that is not a fault of their own, and mark
+// themselves by a function they are given. Two clients are served at once; others wait, an idle connection
+// making room for them. Starting and ending come from ordinary code.
 #pragma once
 
 #include <holdfast/result.h>
@@ -21,17 +22,16 @@ struct ServerOptions {
 class Server {
  public:
   static constexpr int kWorkers = 2;
-  static constexpr int kTimeoutSeconds = 5;             // of one read or write
-  static constexpr std::size_t kMaxBody = 1 << 20;      // bytes
-  static constexpr std::size_t kMaxPath = 256;          // bytes
 
-  // Binds before it returns. Error when the address is refused or cannot be bound. `handler` is called on the workers.
-  static Result<std::unique_ptr<Server>> start(ServerOptions options, std::function<Response(const Request&)> handler);
+  // Binds before it returns. Error when the address is refused or cannot be bound. `handler` is called on the
+  // workers.
+  static Result<std::unique_ptr<Server>> start(ServerOptions options,
+                                               std::function<Response(const Request&)> handler);
 
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
-  // Ends what is being answered (within the timeouts) and joins the threads. In a forked child, where the threads are
-  // not, it only lets go.
+  // Ends at once what waits for a client, and what is being answered as soon as the handler returns; joins
+  // the threads. In a forked child, where neither the threads nor the sockets are, it only lets go.
   ~Server();
 
   // "http://127.0.0.1:6060" or "unix:/path".
