@@ -173,7 +173,7 @@ Result<std::string> http_get(const Source& first, const FetchOptions& options) {
     if (answer->location.empty() && !answer->body.empty()) return std::move(answer->body);
     auto next = follow_redirect(source, answer->location);
     if (!next) return next.error();
-    source = *std::move(next);
+    source = std::move(*next);
   }
   return Error{first.shown() + " redirects in circles", "name the final URL"};
 }

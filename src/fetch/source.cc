@@ -178,7 +178,7 @@ Result<Source> parse_source(const std::string& text) {
   if (scheme_end == std::string::npos && !text.starts_with("unix:")) {
     if (file_exists(text)) return source;
     if (auto server = parse_host_and_port(text); server && !has_control_character(text))
-      return *std::move(server);
+      return std::move(*server);
     return source;
   }
   if (has_control_character(text)) return Error{"the URL holds a control character", kHowToWrite};
