@@ -16,11 +16,16 @@ namespace holdfast::profile {
 // Whether a comment is a carrier, of whatever version.
 bool is_carrier(std::string_view comment) noexcept;
 
-// `profile.history` as a comment; it must be present. Exact: every number comes back as it was.
+// `profile.history` as a comment; it must be present. Counts come back exactly, and in exact mode so do
+// bytes. Births are cut to microseconds (the unit of lifetimes). What sampling estimated is kept to 24 bits,
+// an error of 6e-8 beside a sampling error of percents, and second moments, which only set the width of
+// intervals, to 3e-7. Encoding what was decoded changes nothing any more.
 std::string encode_history(const Profile& profile);
 
-// What a cohort's bytes_squared is when its blocks have one size; the message then leaves it out.
+// Second moments of a cohort whose blocks have one size, from its samples, objects and bytes (see history.h).
+// The message leaves out what these tell.
 double squares_of_one_size(const Cohort& cohort) noexcept;
+double variance_of_one_size(const Cohort& cohort) noexcept;
 
 // Fills `profile.history` from the carriers found among its comments, attaching each site to the sample with
 // the same stack and labels; `profile.samples` and what they refer to are already complete. None of the

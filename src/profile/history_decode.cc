@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <protozero/pbf_message.hpp>
 #include <vector>
@@ -116,12 +117,19 @@ class Decoder {
     });
   }
 
+  void add_amount(std::vector<double>& out, double value) {
+    budget_.charge(sizeof value);
+    require(std::isfinite(value) && value >= 0, "a number is negative or not finite");
+    out.push_back(value);
+  }
   void amounts(protozero::pbf_reader& reader, std::vector<double>& out) {
-    wire::doubles(reader, [&](double value) {
-      budget_.charge(sizeof value);
-      require(std::isfinite(value) && value >= 0, "a number is negative or not finite");
-      out.push_back(value);
-    });
+    wire::doubles(reader, [&](double value) { add_amount(out, value); });
+  }
+  void float_amounts(protozero::pbf_reader& reader, std::vector<double>& out) {
+    wire::floats(reader, [&](float value) { add_amount(out, value); });
+  }
+  void whole_amounts(protozero::pbf_reader& reader, std::vector<double>& out) {
+    wire::numbers(reader, [&](std::uint64_t value) { add_amount(out, static_cast<double>(value)); });
   }
 
   Counter counter(protozero::pbf_reader reader) {
@@ -145,7 +153,7 @@ class Decoder {
   // A site's columns as they come; rows are made of them when all are there.
   struct Columns {
     std::vector<std::uint64_t> lifetimes, samples, step_sizes;
-    std::vector<std::int64_t> births, step_times;
+    std::vector<std::int64_t> births_us, step_times;
     std::vector<double> objects, bytes, bytes_squared, variance;
   };
 
@@ -167,23 +175,26 @@ class Decoder {
         case fields::Site::lifetimes:
           counts(reader, columns.lifetimes);
           break;
-        case fields::Site::births:
-          times(reader, columns.births);
+        case fields::Site::births_us:
+          times(reader, columns.births_us);
           break;
         case fields::Site::samples:
           counts(reader, columns.samples);
           break;
         case fields::Site::objects:
-          amounts(reader, columns.objects);
+          float_amounts(reader, columns.objects);
           break;
         case fields::Site::bytes:
-          amounts(reader, columns.bytes);
+          whole_amounts(reader, columns.bytes);
+          break;
+        case fields::Site::bytes_sampled:
+          float_amounts(reader, columns.bytes);
           break;
         case fields::Site::bytes_squared:
-          amounts(reader, columns.bytes_squared);
+          float_amounts(reader, columns.bytes_squared);
           break;
         case fields::Site::variance:
-          amounts(reader, columns.variance);
+          float_amounts(reader, columns.variance);
           break;
         case fields::Site::step_times:
           times(reader, columns.step_times);
@@ -203,19 +214,19 @@ class Decoder {
 
   static void lifetimes(const Columns& columns, SiteHistory& site) {
     require(columns.lifetimes.size() % 2 == 0, "a lifetime bucket has no count");
-    std::uint64_t first_allowed = 0;
+    std::uint64_t next_bucket = 0;
     for (std::size_t i = 0; i < columns.lifetimes.size(); i += 2) {
-      const std::uint64_t bucket = columns.lifetimes[i];
+      const std::uint64_t skipped = columns.lifetimes[i];
       const std::uint64_t samples = columns.lifetimes[i + 1];
-      require(bucket >= first_allowed && bucket < kLifetimeBuckets && samples > 0,
-              "lifetime buckets are out of order");
-      site.lifetimes.push_back({static_cast<std::int32_t>(bucket), samples});
-      first_allowed = bucket + 1;
+      require(skipped < kLifetimeBuckets && next_bucket + skipped < kLifetimeBuckets && samples > 0,
+              "a lifetime bucket is out of range");
+      site.lifetimes.push_back({static_cast<std::int32_t>(next_bucket + skipped), samples});
+      next_bucket += skipped + 1;
     }
   }
 
   static void live(const Columns& columns, SiteHistory& site) {
-    const std::size_t rows = columns.births.size();
+    const std::size_t rows = columns.births_us.size();
     const auto fits = [rows](const std::vector<double>& column) {
       return column.empty() || column.size() == rows;
     };
@@ -224,14 +235,16 @@ class Decoder {
             "the columns of a site's cohorts differ in length");
     for (std::size_t i = 0; i < rows; ++i) {
       Cohort cohort;
-      cohort.birth_ns = columns.births[i];
+      const std::int64_t us = columns.births_us[i];
+      constexpr std::int64_t kMostUs = std::numeric_limits<std::int64_t>::max() / 1000;
+      require(us >= -kMostUs && us <= kMostUs, "a birth is out of range");
+      cohort.birth_ns = us * 1000;
       cohort.samples = columns.samples[i];
       cohort.objects = columns.objects.empty() ? static_cast<double>(cohort.samples) : columns.objects[i];
       cohort.bytes = columns.bytes[i];
       cohort.bytes_squared =
           columns.bytes_squared.empty() ? squares_of_one_size(cohort) : columns.bytes_squared[i];
-      require(std::isfinite(cohort.bytes_squared), "a number is not finite");
-      cohort.variance = columns.variance.empty() ? 0 : columns.variance[i];
+      cohort.variance = columns.variance.empty() ? variance_of_one_size(cohort) : columns.variance[i];
       site.live.push_back(cohort);
     }
     require_ascending(site.live, [](const Cohort& a, const Cohort& b) { return a.birth_ns < b.birth_ns; });

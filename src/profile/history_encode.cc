@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <protozero/pbf_builder.hpp>
 #include <vector>
 
@@ -45,21 +47,62 @@ void add_times(Builder<Field>& out, Field field, const Rows& rows, Column column
   out.add_packed_sint64(field, values.begin(), values.end());
 }
 
+template <typename Field, typename Rows, typename Column>
+void add_floats(Builder<Field>& out, Field field, const Rows& rows, Column column) {
+  std::vector<float> values;
+  for (const auto& row : rows) values.push_back(column(row));
+  out.add_packed_float(field, values.begin(), values.end());
+}
+
+// The nearest float; what is beyond all floats becomes the greatest, since the decoder takes finite numbers
+// only.
+float nearest(double value) {
+  constexpr double kGreatest = std::numeric_limits<float>::max();
+  return static_cast<float>(std::min(value, kGreatest));
+}
+
+bool is_whole(double value) { return value >= 0 && value < 0x1.0p53 && value == std::floor(value); }
+
+// Three roundings of 2^-24 each, at most.
+bool is_close(double value, double wanted) { return std::abs(value - wanted) <= 2.5e-7 * wanted; }
+
+// `cohort` as the decoder will see it, before its second moments are known.
+Cohort rounded(const Cohort& cohort, bool bytes_are_whole) {
+  Cohort out = cohort;
+  if (out.objects != static_cast<double>(out.samples)) out.objects = nearest(out.objects);
+  if (!bytes_are_whole) out.bytes = nearest(out.bytes);
+  return out;
+}
+
 void add_live(Builder<fields::Site>& out, const std::vector<Cohort>& live) {
-  add_times(out, fields::Site::births, live, [](const Cohort& c) { return c.birth_ns; });
+  const bool bytes_are_whole =
+      std::all_of(live.begin(), live.end(), [](const Cohort& c) { return is_whole(c.bytes); });
+  bool counts_all = true;
+  bool squares_follow = true;
+  bool variances_follow = true;
+  for (const Cohort& cohort : live) {
+    Cohort seen = rounded(cohort, bytes_are_whole);
+    seen.bytes_squared = squares_of_one_size(seen);
+    counts_all &= seen.objects == static_cast<double>(seen.samples);
+    squares_follow &= is_close(seen.bytes_squared, cohort.bytes_squared);
+    variances_follow &= is_close(variance_of_one_size(seen), cohort.variance);
+  }
+  add_times(out, fields::Site::births_us, live, [](const Cohort& c) { return c.birth_ns / 1000; });
   add_numbers(out, fields::Site::samples, live, [](const Cohort& c) { return c.samples; });
-  const auto counts_all = [](const Cohort& c) { return c.objects == static_cast<double>(c.samples); };
-  if (!std::all_of(live.begin(), live.end(), counts_all)) {
-    add_doubles(out, fields::Site::objects, live, [](const Cohort& c) { return c.objects; });
+  if (!counts_all)
+    add_floats(out, fields::Site::objects, live, [](const Cohort& c) { return nearest(c.objects); });
+  if (bytes_are_whole) {
+    add_numbers(out, fields::Site::bytes, live,
+                [](const Cohort& c) { return static_cast<std::uint64_t>(c.bytes); });
+  } else {
+    add_floats(out, fields::Site::bytes_sampled, live, [](const Cohort& c) { return nearest(c.bytes); });
   }
-  add_doubles(out, fields::Site::bytes, live, [](const Cohort& c) { return c.bytes; });
-  const auto has_one_size = [](const Cohort& c) { return c.bytes_squared == squares_of_one_size(c); };
-  if (!std::all_of(live.begin(), live.end(), has_one_size)) {
-    add_doubles(out, fields::Site::bytes_squared, live, [](const Cohort& c) { return c.bytes_squared; });
+  if (!squares_follow) {
+    add_floats(out, fields::Site::bytes_squared, live,
+               [](const Cohort& c) { return nearest(c.bytes_squared); });
   }
-  const auto is_exact = [](const Cohort& c) { return c.variance == 0; };
-  if (!std::all_of(live.begin(), live.end(), is_exact)) {
-    add_doubles(out, fields::Site::variance, live, [](const Cohort& c) { return c.variance; });
+  if (!variances_follow) {
+    add_floats(out, fields::Site::variance, live, [](const Cohort& c) { return nearest(c.variance); });
   }
 }
 
@@ -69,9 +112,11 @@ void add_site(Builder<fields::History>& parent, std::uint64_t key, const SiteHis
   out.add_uint64(fields::Site::alloc_samples, site.alloc_samples);
   if (site.freed_samples != 0) out.add_uint64(fields::Site::freed_samples, site.freed_samples);
   std::vector<std::uint64_t> lifetimes;
+  std::int64_t next_bucket = 0;
   for (const LifetimeCount& count : site.lifetimes) {
-    lifetimes.push_back(static_cast<std::uint64_t>(count.bucket));
+    lifetimes.push_back(static_cast<std::uint64_t>(count.bucket - next_bucket));
     lifetimes.push_back(count.samples);
+    next_bucket = std::int64_t{count.bucket} + 1;
   }
   out.add_packed_uint64(fields::Site::lifetimes, lifetimes.begin(), lifetimes.end());
   add_live(out, site.live);
@@ -111,6 +156,11 @@ bool is_carrier(std::string_view comment) noexcept { return comment.starts_with(
 
 double squares_of_one_size(const Cohort& cohort) noexcept {
   return cohort.samples == 0 ? 0 : cohort.bytes * cohort.bytes / static_cast<double>(cohort.samples);
+}
+
+double variance_of_one_size(const Cohort& cohort) noexcept {
+  const auto samples = static_cast<double>(cohort.samples);
+  return cohort.objects <= samples ? 0 : (1 - samples / cohort.objects) * squares_of_one_size(cohort);
 }
 
 std::string encode_history(const Profile& profile) {

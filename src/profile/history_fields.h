@@ -26,18 +26,19 @@ enum class History : protozero::pbf_tag_type {
 };
 enum class Counter : protozero::pbf_tag_type { name = 1, value = 2 };
 enum class Site : protozero::pbf_tag_type {
-  key = 1,            // fixed64: stack_key of its sample
-  alloc_samples = 2,  // uint64
-  freed_samples = 3,  // uint64
-  lifetimes = 4,      // packed uint64: bucket, count, bucket, count, ...
-  births = 5,         // packed sint64, differences; one per cohort, and so are the following
-  samples = 6,        // packed uint64
-  objects = 7,        // packed double; absent when each equals its samples (exact mode)
-  bytes = 8,          // packed double
-  bytes_squared = 9,  // packed double; absent when each equals bytes * bytes / samples (blocks of one size)
-  variance = 10,      // packed double; absent when all are zero (exact mode)
-  step_times = 11,    // packed sint64, differences
-  step_sizes = 12,    // packed uint64, as many
+  key = 1,             // fixed64: stack_key of its sample
+  alloc_samples = 2,   // uint64
+  freed_samples = 3,   // uint64
+  lifetimes = 4,       // packed uint64: buckets skipped, count, buckets skipped, count, ...
+  births_us = 5,       // packed sint64, differences; one per cohort, and so are the following up to variance
+  samples = 6,         // packed uint64
+  objects = 7,         // packed float; absent when each equals its samples (exact mode)
+  bytes = 8,           // packed uint64, when all are whole numbers (exact mode)
+  bytes_sampled = 9,   // packed float, otherwise
+  bytes_squared = 10,  // packed float; absent when squares_of_one_size() comes close enough
+  variance = 11,       // packed float; absent when variance_of_one_size() comes close enough
+  step_times = 12,     // packed sint64, differences
+  step_sizes = 13,     // packed uint64, as many
 };
 
 }  // namespace holdfast::profile::fields

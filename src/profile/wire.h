@@ -61,4 +61,11 @@ void doubles(protozero::pbf_reader& reader, Each each) {
   for (double value : reader.get_packed_double()) each(value);
 }
 
+// The same for a packed field of floats.
+template <typename Each>
+void floats(protozero::pbf_reader& reader, Each each) {
+  expect(reader, protozero::pbf_wire_type::length_delimited);
+  for (float value : reader.get_packed_float()) each(value);
+}
+
 }  // namespace holdfast::profile::wire
