@@ -153,4 +153,10 @@ bool find_program(std::uintptr_t pc, FrameProgram& program) noexcept {
 #endif
 }
 
+bool is_stack_start(std::uintptr_t return_address) noexcept {
+  FrameProgram program;
+  return !find_program(return_address - 1, program) && find_program(return_address, program) &&
+         program.function == return_address;
+}
+
 }  // namespace holdfast::record::cfi

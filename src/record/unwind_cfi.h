@@ -64,6 +64,11 @@ struct FrameProgram {
 // Finds the program that covers `pc`; false when no loaded object has one there.
 bool find_program(std::uintptr_t pc, FrameProgram& program) noexcept;
 
+// Tells whether `return_address` is a start routine's: the first byte of a function, with no code that could
+// have called right before it. Whoever made the stack (makecontext) put it there by hand, and nothing lies
+// beyond.
+bool is_stack_start(std::uintptr_t return_address) noexcept;
+
 // Runs `program` up to `pc`; false when it is malformed or uses what is not understood.
 bool run_program(const FrameProgram& program, std::uintptr_t pc, FrameRules& rules) noexcept;
 

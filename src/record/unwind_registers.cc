@@ -113,7 +113,9 @@ __attribute__((noinline)) Step step_out(RegisterFile& registers, bool& exact,
   cfi::FrameRules rules;
   bool signal_frame = false;
   const std::uintptr_t pc = registers.value[cfi::rip];
-  if (!find_rules(exact ? pc : pc - 1, rules, signal_frame)) return Step::lost;
+  if (!find_rules(exact ? pc : pc - 1, rules, signal_frame)) {
+    return !exact && cfi::is_stack_start(pc) ? Step::outermost : Step::lost;
+  }
   exact = signal_frame;
   return apply(rules, signal_frame, registers, window);
 }

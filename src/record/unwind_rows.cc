@@ -100,7 +100,8 @@ Row compress_rules(const FrameRules& rules, std::uintptr_t pc) noexcept {
 __attribute__((noinline)) Row learn_row(std::uintptr_t pc) noexcept {
   cfi::FrameProgram program;
   cfi::FrameRules rules;
-  if (!cfi::find_program(pc, program) || !cfi::run_program(program, pc, rules)) return Row(Row::lost);
+  if (!cfi::find_program(pc, program)) return Row(cfi::is_stack_start(pc + 1) ? Row::outermost : Row::lost);
+  if (!cfi::run_program(program, pc, rules)) return Row(Row::lost);
   return program.signal_frame ? Row(Row::all_registers) : compress_rules(rules, pc);
 }
 

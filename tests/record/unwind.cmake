@@ -1,0 +1,37 @@
+# The unwinder's tests: a corpus compiled with varied flags, two plugins, and the cases that compare with libgcc.
+set(unwind_corpus_unoptimised_flags -O0)
+set(unwind_corpus_optimised_flags -O2 -fomit-frame-pointer)
+set(unwind_corpus_small_flags -Os -fomit-frame-pointer)
+set(unwind_corpus_with_frame_pointers_flags -O2 -fno-omit-frame-pointer)
+set(unwind_corpus_with_avx_flags -O3 -fomit-frame-pointer)
+set(unwind_variants unoptimised optimised small with_frame_pointers with_avx)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|amd64|AMD64")
+  list(APPEND unwind_corpus_with_avx_flags -mavx2)
+endif()
+set(unwind_corpora)
+foreach(variant IN LISTS unwind_variants)
+  add_library(unwind_corpus_${variant} OBJECT ${CMAKE_CURRENT_LIST_DIR}/unwind_corpus.cc)
+  target_compile_definitions(unwind_corpus_${variant} PRIVATE UNWIND_CORPUS_VARIANT=${variant})
+  target_compile_options(unwind_corpus_${variant} PRIVATE ${unwind_corpus_${variant}_flags})
+  target_include_directories(unwind_corpus_${variant} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(unwind_corpus_${variant} PRIVATE hf_flags)
+  list(APPEND unwind_corpora unwind_corpus_${variant})
+endforeach()
+
+foreach(number 1 2)
+  add_library(unwind_plugin_${number} MODULE ${CMAKE_CURRENT_LIST_DIR}/unwind_plugin.cc)
+  target_compile_definitions(unwind_plugin_${number} PRIVATE UNWIND_PLUGIN=${number})
+  target_compile_options(unwind_plugin_${number} PRIVATE -O2)
+  target_link_options(unwind_plugin_${number} PRIVATE -Wl,-z,lazy)
+endforeach()
+
+set(unwind_test_files unwind_support.cc unwind_corpus_test.cc unwind_expression_test.cc unwind_hostile_test.cc
+    unwind_memo_test.cc unwind_plugin_test.cc unwind_runtime_test.cc)
+if(NOT HOLDFAST_SANITIZE)
+  list(APPEND unwind_test_files unwind_heap_test.cc)  # has a malloc of its own
+endif()
+list(TRANSFORM unwind_test_files PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
+holdfast_test(unwind SOURCES ${unwind_test_files} ROOMS unwind LIBS ${unwind_corpora} ${CMAKE_DL_LIBS})
+add_dependencies(test_unwind unwind_plugin_1 unwind_plugin_2)
+target_compile_definitions(test_unwind PRIVATE
+  HOLDFAST_UNWIND_PLUGIN_1="$<TARGET_FILE:unwind_plugin_1>" HOLDFAST_UNWIND_PLUGIN_2="$<TARGET_FILE:unwind_plugin_2>")
