@@ -28,7 +28,8 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"tools", {"fetch", "profile", "diagnose", "reports", "base"}},
 };
 
-const std::set<std::string> kComposing = {"src/session.cc", "src/preload.cc", "tools/holdfast/main.cc"};
+const std::set<std::string> kComposing = {"src/session.cc",         "src/explain.cc", "src/explain.h",
+                                          "src/session_preload.cc", "src/preload.cc", "tools/holdfast/main.cc"};
 
 bool is_source(const fs::path& path) {
   return path.extension() == ".h" || path.extension() == ".cc" || path.extension() == ".c";
