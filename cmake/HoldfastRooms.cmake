@@ -36,7 +36,7 @@ function(holdfast_test name)
   target_compile_definitions(test_${name} PRIVATE
     HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}" HOLDFAST_BINARY_DIR="${PROJECT_BINARY_DIR}")
   # GoogleTest's macros hide an `if` and a parameter called `info`.
-  target_compile_options(test_${name} PRIVATE -Wno-dangling-else -Wno-shadow)
+  target_compile_options(test_${name} PRIVATE -Wno-dangling-else -Wno-shadow -Wno-missing-field-initializers)
   target_link_libraries(test_${name} PRIVATE hf_flags GTest::gmock GTest::gtest_main ${T_LIBS})
   gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${T_TIMEOUT})
 endfunction()

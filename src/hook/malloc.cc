@@ -14,6 +14,8 @@ using holdfast::hook::g_real;
 namespace hook = holdfast::hook;
 namespace record = holdfast::record;
 
+const char holdfast::hook::kMallocIsLinked = 1;
+
 namespace {
 
 bool is_power_of_two(std::size_t n) noexcept { return n != 0 && (n & (n - 1)) == 0; }

@@ -10,6 +10,8 @@
 
 namespace hook = holdfast::hook;
 
+const char hook::kOperatorNewIsLinked = 1;
+
 namespace {
 
 // No memory: the C++ library's own operator new asks the new_handler and throws, from the copy of the library that the

@@ -198,6 +198,10 @@ std::size_t usable_size_slow(void* p) noexcept {
 
 const char* unseen_allocation() noexcept {
   if (!resolve()) return "malloc (the program is statically linked)";
+  // Addresses that the compiler cannot know to be there.
+  const char* volatile linked = &kMallocIsLinked;
+  if (linked == nullptr) return "malloc";
+  linked = &kOperatorNewIsLinked;
   // The countdown tells whether an allocation came by: it goes down by the size asked for.
   const record::QuietScope quiet;
   const auto seen = [](std::size_t size, auto&& allocate_and_free) {

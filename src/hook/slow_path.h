@@ -50,6 +50,11 @@ std::size_t usable_size_slow(void* p) noexcept;
 // them, and returns nullptr when all were seen, else what was not: "malloc", "operator new", "malloc inside libc".
 HOLDFAST_SHARED const char* unseen_allocation() noexcept;
 
+// Defined beside malloc and beside operator new: naming them makes the linker take those objects out of the archive even
+// when an allocator's library comes first on its line.
+extern const char kMallocIsLinked;
+extern const char kOperatorNewIsLinked;
+
 // Registers the fork handlers. Once, from ordinary code.
 HOLDFAST_SHARED void install_fork_handlers() noexcept;
 

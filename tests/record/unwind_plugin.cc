@@ -30,7 +30,7 @@ int bound_function() { return 42; }
 // Resolved when first called, so that the loader's lazy binder is on the stack of `leaf`.
 extern "C" {
 using Function = int();
-static Function* resolve_bound() {
+Function* resolve_bound() {
   if (binding_leaf != nullptr) binding_leaf(binding_argument);
   return bound_function;
 }
