@@ -46,6 +46,11 @@ std::vector<Command> add_commands(CLI::App& root) {
 // What follows the first `--` belongs to the program to start, whatever it looks like: CLI11 never sees it.
 // Words of the program may also come without `--`, once the flags are over.
 void parse(CLI::App& root, const std::vector<Command>& commands, std::vector<std::string> words) {
+  if (!words.empty() && !words.front().starts_with('-') &&
+      std::none_of(commands.begin(), commands.end(),
+                   [&](const Command& command) { return command.app->check_name(words.front()); })) {
+    throw CLI::ExtrasError({words.front()});
+  }
   std::vector<std::string> program;
   const auto starter = std::find_if(commands.begin(), commands.end(), [&](const Command& command) {
     return command.take_program && !words.empty() && command.app->check_name(words.front());
