@@ -24,6 +24,12 @@ struct Table {
 // After a call: keeps it from becoming a jump or a loop.
 inline void stay_on_stack() { __asm__ volatile("" : : : "memory"); }
 
+// A count the compiler cannot see, so that a loop stays one call site.
+int times(int count) {
+  __asm__ volatile("" : "+r"(count));
+  return count;
+}
+
 // Captures and, on a miss, attaches `id`.
 __attribute__((noinline)) void ask(Table& table, std::uint32_t id) {
   StackStart start;
@@ -45,7 +51,7 @@ __attribute__((noinline)) int caller_b(Table& table, std::uint32_t id) {
 
 TEST(RememberedStacks, AnswerTheirIdWhenMetAgain) {
   Table table;
-  for (std::uint32_t round = 0; round < 5; ++round) {
+  for (std::uint32_t round = 0; round < static_cast<std::uint32_t>(times(5)); ++round) {
     caller_a(table, 100 + round);
     EXPECT_EQ(table.last.hit, round != 0);
     EXPECT_EQ(table.last.id, round == 0 ? 0u : 100u);
@@ -137,7 +143,7 @@ TEST(RememberedStacks, AreNotFooledByOldReturnAddressesInsideALargerFrame) {
     if (table.last.hit) {
       EXPECT_EQ(table.last.id, 2u);
     }
-    for (int again = 0; again < 2; ++again) {
+    for (int again = 0; again < times(2); ++again) {
       from_here(sized, table, 2, bytes + 144);
       hits += table.last.hit;
       if (table.last.hit) {
@@ -150,7 +156,7 @@ TEST(RememberedStacks, AreNotFooledByOldReturnAddressesInsideALargerFrame) {
 
 TEST(RememberedStacks, AreForgottenWithTheRows) {
   Table table;
-  for (int round = 0; round < 2; ++round) {
+  for (int round = 0; round < times(2); ++round) {
     caller_a(table, 5);
     if (round == 0) forget_unwind_rows();
     EXPECT_FALSE(table.last.hit);
@@ -175,7 +181,7 @@ TEST(RememberedStacks, StayRightWhenManyMoreAreMetThanFit) {
 TEST(RememberedStacks, BelongToTheirThread) {
   Table table;
   std::thread([&table] {
-    for (int round = 0; round < 2; ++round) {
+    for (int round = 0; round < times(2); ++round) {
       caller_a(table, 9);
       EXPECT_EQ(table.last.hit, round == 1);
     }

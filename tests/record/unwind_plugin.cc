@@ -1,6 +1,4 @@
 // A plugin for the unwinder's tests, built twice with unlike frames at the same addresses, bound lazily.
-#include <alloca.h>
-
 #include <cstddef>
 #include <cstring>
 
@@ -8,18 +6,31 @@
 
 using Leaf = void (*)(void*);
 
-VISIBLE int plugin_call(Leaf leaf, void* argument) {
+#if defined(__x86_64__)
+// Both builds have the same instructions at the same addresses but for the size of the frame.
 #if UNWIND_PLUGIN == 1
-  char room[512];
+#define FRAME "1032"
 #else
-  char room[64];
+#define FRAME "520"
 #endif
+__asm__(
+    ".text\n.globl plugin_call\n.type plugin_call, @function\nplugin_call:\n.cfi_startproc\n"
+    "subq $" FRAME ", %rsp\n.cfi_adjust_cfa_offset " FRAME
+    "\n"
+    "movq %rdi, %rax\nmovq %rsi, %rdi\ncallq *%rax\n"
+    "addq $" FRAME ", %rsp\n.cfi_adjust_cfa_offset -" FRAME
+    "\n"
+    "movl $7, %eax\nretq\n.cfi_endproc\n.size plugin_call, .-plugin_call\n");
+#else
+VISIBLE int plugin_call(Leaf leaf, void* argument) {
+  char room[UNWIND_PLUGIN * 512];
   std::memset(room, 1, sizeof room);
   __asm__ volatile("" : : "r"(room) : "memory");
   leaf(argument);
   __asm__ volatile("" : : "r"(room) : "memory");
   return room[7];
 }
+#endif
 
 namespace {
 Leaf binding_leaf;
