@@ -13,9 +13,6 @@
 namespace holdfast::profile {
 namespace {
 
-// The best level: the result is base64, which gzip around it can no longer squeeze.
-constexpr int kCompression = 9;
-
 template <typename Field>
 using Builder = protozero::pbf_builder<Field>;
 
@@ -166,7 +163,7 @@ double variance_of_one_size(const Cohort& cohort) noexcept {
 std::string encode_history(const Profile& profile) {
   std::string comment(fields::kCarrierPrefix);
   comment += fields::kCarrierVersion;
-  comment += base64_encode(base::zlib_deflate(history_message(profile), kCompression));
+  comment += base64_encode(base::zlib_deflate(history_message(profile)));
   return comment;
 }
 

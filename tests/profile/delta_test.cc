@@ -25,7 +25,7 @@ struct Row {
 Profile profile_of(const std::vector<Row>& rows, std::int64_t time_nanos = 0) {
   Profile p;
   p.sample_types = {{"inuse_space", "bytes"}};
-  p.mappings = {{.start = 0x1000, .limit = 0x9000, .file = "/bin/server"}};
+  p.mappings = {{.start = 0x1000, .limit = 0x9000, .offset = 0, .file = "/bin/server", .build_id = {}}};
   p.time_nanos = time_nanos;
   p.history.emplace();
   for (const Row& row : rows) {

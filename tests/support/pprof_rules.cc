@@ -22,11 +22,12 @@ struct Message {
   explicit Message(std::string_view bytes) {
     protozero::pbf_reader reader(bytes.data(), bytes.size());
     while (reader.next()) {
+      const std::uint32_t tag = reader.tag();  // before the value: reading it forgets the tag in debug builds
       if (reader.wire_type() == protozero::pbf_wire_type::varint) {
-        numbers[reader.tag()].push_back(reader.get_uint64());
+        numbers[tag].push_back(reader.get_uint64());
       } else if (reader.wire_type() == protozero::pbf_wire_type::length_delimited) {
         const protozero::data_view view = reader.get_view();
-        parts[reader.tag()].emplace_back(view.data(), view.size());
+        parts[tag].emplace_back(view.data(), view.size());
       } else {
         reader.skip();
       }
