@@ -35,7 +35,8 @@ Response refusal(int status, const std::string& why) {
 
 bool has_body(const httplib::Request& raw) {
   if (raw.has_header("Transfer-Encoding")) return true;
-  return raw.has_header("Content-Length") && raw.get_header_value("Content-Length") != "0";
+  const std::size_t lengths = raw.get_header_value_count("Content-Length");
+  return lengths > 1 || (lengths == 1 && raw.get_header_value("Content-Length") != "0");
 }
 
 Request request_of(const httplib::Request& raw, std::string body) {
@@ -74,9 +75,11 @@ Worker::Worker(const ListenAddress& address, const std::function<Response(const 
   http_->set_keep_alive_max_count(kMaxRequests);
   http_->set_keep_alive_timeout(kIdle.count());
   http_->set_payload_max_length(kMaxBody);
-  // Answers all but POST before cpp-httplib looks for a route or reads a body.
+  // Answers all but a POST with a body before cpp-httplib looks for a route or reads on: where no length is
+  // told there is no body (RFC 9112), but that library would wait for one until the client closes.
   http_->set_pre_routing_handler([this](const httplib::Request& raw, httplib::Response& to) {
-    if (!refusal_ && raw.method == "POST") return httplib::Server::HandlerResponse::Unhandled;
+    if (!refusal_ && raw.method == "POST" && has_body(raw))
+      return httplib::Server::HandlerResponse::Unhandled;
     answer(raw, {}, to);
     return httplib::Server::HandlerResponse::Handled;
   });

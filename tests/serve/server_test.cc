@@ -95,6 +95,14 @@ TEST_F(ServerTest, ReadsAPostedBodyInChunks) {
               HasSubstr("0x401234 shop::leaking_function(int)"));
 }
 
+TEST_F(ServerTest, TakesAPostWithoutALengthForAnEmptyOneAtOnce) {
+  RawClient client(port_);  // stays open: a server that waited for a body would give up with a 400
+  client.send("POST /pprof/symbol HTTP/1.1\r\n" + host() + "\r\n");
+  EXPECT_THAT(client.read_until("\r\n\r\n"), StartsWith("HTTP/1.1 200"));
+  client.send("GET /debug/pprof/cmdline HTTP/1.1\r\n" + host() + "\r\n");
+  EXPECT_THAT(client.read_until("80"), HasSubstr("HTTP/1.1 200"));
+}
+
 TEST_F(ServerTest, RefusesStrangersBeforeTheHandlerHearsOfThem) {
   std::atomic<int> handled{0};
   start([&](const Request&) {
@@ -122,6 +130,7 @@ TEST_F(ServerTest, RefusesBodiesThatAreTooLongCompressedOrUnclear) {
       {"Content-Length: many\r\n\r\n", "x", "400"},
       {"Content-Length: -1\r\n\r\n", "x", "400"},
       {"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", "xx", "400"},
+      {"Content-Length: 0\r\nContent-Length: 2\r\n\r\n", "xx", "400"},
       {"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n0\r\n\r\n", "400"},
       {"Content-Length: 3\r\nContent-Encoding: gzip\r\n\r\n", "abc", "415"},
       {"Content-Length: 3\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n", "abc", "415"},
@@ -310,18 +319,26 @@ TEST_F(ServerTest, LetsAForkedChildGoWithoutItsSockets) {
   RawClient waiting(port_);
   waiting.send("GET /debug/pprof/cmdline HTTP/1.1\r\n" + host());  // in the middle of a request
   int release[2];
+  int ready[2];
   ASSERT_EQ(::pipe(release), 0);
+  ASSERT_EQ(::pipe(ready), 0);
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
     ::alarm(30);
     ::close(release[1]);
     server_.reset();  // must neither hang nor disturb the parent
-    char byte;
+    char byte = 0;
+    const ssize_t told = ::write(ready[1], &byte, 1);
     const ssize_t ended = ::read(release[0], &byte, 1);  // lives on until the parent has looked
-    ::_exit(ended == 0 ? 0 : 1);
+    ::_exit(told == 1 && ended == 0 ? 0 : 1);
   }
   ::close(release[0]);
+  // fork() may return here before it returns, and lets go of the sockets, in the child.
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  ::close(ready[0]);
+  ::close(ready[1]);
   EXPECT_TRUE(answers());
   server_.reset();
   // The port is free although the child still runs.
