@@ -12,7 +12,9 @@ constexpr const char* kDiffSchema = "holdfast.diff/1";
 
 ordered_json interval(const diagnose::Interval& i) { return ordered_json::array({i.lower, i.upper}); }
 
-ordered_json estimate(const diagnose::Estimate& e) { return {{"value", e.value}, {"interval_95", interval(e.interval)}}; }
+ordered_json estimate(const diagnose::Estimate& e) {
+  return {{"value", e.value}, {"interval_95", interval(e.interval)}};
+}
 
 ordered_json site(const diagnose::Site& s) {
   ordered_json frames = ordered_json::array();
@@ -32,31 +34,89 @@ ordered_json site(const diagnose::Site& s) {
           {"frames", std::move(frames)}};
 }
 
-ordered_json finding(const diagnose::Finding& f) {
-  ordered_json json = {{"grade", diagnose::name(f.grade)}, {"site", site(f.site)}, {"in_use", estimate(f.in_use)}};
-  if (f.bytes_per_hour) {
-    json["rate"] = {{"bytes_per_hour", f.bytes_per_hour->value}};
-    json["interval_95"] = {{"bytes_per_hour", interval(f.bytes_per_hour->interval)}};
-    if (f.bytes_per_work) {
-      json["rate"]["bytes_per_work"] = f.bytes_per_work->value;
-      json["interval_95"]["bytes_per_work"] = interval(f.bytes_per_work->interval);
-    }
-  }
-  json["samples"] = f.samples;
-  if (f.hours_to_limit) json["hours_to_limit"] = *f.hours_to_limit;
-  if (f.growth) json["growth"] = estimate(*f.growth);
-  json["evidence"] = {{"p_survive_leak", f.p_survive_leak}, {"p_survive_suspect", f.p_survive_suspect},
-                      {"p_birth", f.p_birth},               {"fade", f.fade},
-                      {"q_value", f.q_value},               {"facts", f.facts},
-                      {"reason", f.reason}};
-  ordered_json labels = ordered_json::object();
-  for (const auto& [label, share] : f.site.labels) labels[label] = share;
-  json["labels"] = std::move(labels);
+ordered_json evidence(const diagnose::Finding& f) {
+  const diagnose::Evidence& e = f.evidence;
+  ordered_json json = {{"from_age_seconds", e.from_age_ns / 1e9},
+                       {"to_age_seconds", e.to_age_ns / 1e9},
+                       {"reached", e.reached},
+                       {"died", e.died},
+                       {"kept_older_half", e.kept_older},
+                       {"kept_younger_half", e.kept_younger},
+                       {"died_old", e.died_old}};
+  if (e.median_lifetime_ns) json["median_lifetime_seconds"] = *e.median_lifetime_ns / 1e9;
+  if (e.longest_lifetime_ns) json["longest_lifetime_seconds"] = *e.longest_lifetime_ns / 1e9;
+  json["p_survive_leak"] = e.p_survive_leak;
+  json["p_survive_suspect"] = e.p_survive_suspect;
+  json["p_birth"] = e.p_birth;
+  json["fade"] = e.fade;
+  json["q_value"] = e.q_value;
+  json["facts"] = f.facts;
   return json;
 }
 
+void add_rate(const diagnose::Finding& f, ordered_json& json) {
+  json["rate"] = ordered_json::object();
+  json["interval_95"] = ordered_json::object();
+  const auto add = [&](const char* unit, const std::optional<diagnose::Estimate>& e) {
+    if (!e) return;
+    json["rate"][unit] = e->value;
+    json["interval_95"][unit] = interval(e->interval);
+  };
+  add("bytes_per_hour", f.bytes_per_hour);
+  add("bytes_per_work", f.bytes_per_work);
+}
+
+ordered_json finding(const diagnose::Finding& f) {
+  ordered_json json = {{"grade", diagnose::name(f.grade)},
+                       {"reason", diagnose::name(f.reason)},
+                       {"explanation", f.explanation},
+                       {"site", site(f.site)},
+                       {"in_use", estimate(f.in_use)}};
+  add_rate(f, json);
+  json["samples"] = f.samples;
+  if (f.hours_to_limit) json["hours_to_limit"] = *f.hours_to_limit;
+  if (f.growth) json["growth"] = estimate(*f.growth);
+  if (f.slope_bytes_per_hour) json["slope_bytes_per_hour"] = *f.slope_bytes_per_hour;
+  if (!f.series.empty()) {
+    ordered_json points = ordered_json::array();
+    for (const diagnose::GrowthPoint& p : f.series) points.push_back({p.uptime_seconds, p.in_use_bytes});
+    json["series"] = std::move(points);
+  }
+  json["evidence"] = evidence(f);
+  ordered_json labels = ordered_json::object();
+  for (const auto& [label, share] : f.site.labels) labels[label] = share;
+  json["labels"] = std::move(labels);
+  json["holder"] = nullptr;  // which chain holds it is asked of the running process, not of a snapshot
+  return json;
+}
+
+ordered_json bounds(const diagnose::Diagnosis& d) {
+  ordered_json json = ordered_json::array();
+  for (const diagnose::BoundCheck& check : d.bounds) {
+    json.push_back({{"pattern", check.bound.pattern},
+                    {"bytes", check.bound.bytes},
+                    {"in_use", estimate(check.in_use)},
+                    {"exceeded", check.is_exceeded}});
+  }
+  return json;
+}
+
+const char* verdict(const diagnose::Diagnosis& d) {
+  switch (d.outcome()) {
+    case diagnose::Outcome::clean:
+      return "clean";
+    case diagnose::Outcome::leak:
+      return "leak";
+    case diagnose::Outcome::inconclusive:
+      break;
+  }
+  return "inconclusive";
+}
+
 // Names come from binaries of any kind: bytes that are no UTF-8 are replaced.
-std::string dump(const ordered_json& json) { return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n"; }
+std::string dump(const ordered_json& json) {
+  return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
 
 }  // namespace
 
@@ -65,16 +125,20 @@ std::string render_json(const diagnose::Diagnosis& d, const std::vector<std::str
   for (const profile::Counter& c : d.counters) counters[c.name] = c.value;
   ordered_json findings = ordered_json::array();
   for (const diagnose::Finding& f : d.findings) findings.push_back(finding(f));
-  const char* verdict = d.has_leak() ? "leak" : d.inconclusive ? "inconclusive" : "clean";
   return dump({{"schema", kCheckSchema},
-               {"verdict", verdict},
+               {"verdict", verdict(d)},
                {"snapshots", snapshots},
                {"interval", d.interval_bytes},
                {"uptime", d.uptime_seconds},
                {"warm_up", d.warm_up_seconds},
                {"work", {{"unit", d.work_unit}, {"total", d.work}}},
-               {"memory", {{"in_use_bytes", d.in_use_bytes}, {"allocator", d.allocator}}},
+               {"memory",
+                {{"in_use_bytes", d.in_use.value},
+                 {"in_use_interval_95", interval(d.in_use.interval)},
+                 {"allocator", d.allocator},
+                 {"unwinder", d.unwinder}}},
                {"floor_bytes", d.floor_bytes},
+               {"bounds", bounds(d)},
                {"notes", d.notes},
                {"counters", std::move(counters)},
                {"findings", std::move(findings)}});
@@ -89,12 +153,16 @@ std::string render_json(const diagnose::Comparison& comparison, const std::vecto
                            {"growth", estimate(c.growth)}};
     if (c.born_bytes) change["born_bytes"] = *c.born_bytes;
     if (c.died_bytes) change["died_bytes"] = *c.died_bytes;
+    if (c.base_rate) change["base_rate"] = *c.base_rate;
+    if (c.current_rate) change["current_rate"] = *c.current_rate;
     if (c.growth_per_work) change["growth_per_work"] = *c.growth_per_work;
     changes.push_back(std::move(change));
   }
   return dump({{"schema", kDiffSchema},
                {"snapshots", snapshots},
                {"same_process", comparison.same_process},
+               {"basis", diagnose::name(comparison.basis)},
+               {"rate_unit", comparison.rate_unit},
                {"seconds", comparison.seconds},
                {"work", {{"unit", comparison.work_unit}, {"total", comparison.work}}},
                {"warnings", comparison.warnings},

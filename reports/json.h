@@ -9,7 +9,7 @@
 
 namespace holdfast::reports {
 
-// `snapshots` are the sources read, in order.
+// `snapshots` are the sources read, in order.  `series` points are [uptime in seconds, bytes in use].
 std::string render_json(const diagnose::Diagnosis& diagnosis, const std::vector<std::string>& snapshots);
 std::string render_json(const diagnose::Comparison& comparison, const std::vector<std::string>& snapshots);
 

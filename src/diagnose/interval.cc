@@ -11,10 +11,10 @@ namespace {
 
 using boost::math::policies::domain_error;
 using boost::math::policies::evaluation_error;
+using boost::math::policies::ignore_error;
 using boost::math::policies::overflow_error;
 using boost::math::policies::pole_error;
 using boost::math::policies::promote_double;
-using boost::math::policies::ignore_error;
 
 // Outside numbers reach these functions: nothing may throw.
 using Quiet = boost::math::policies::policy<domain_error<ignore_error>, pole_error<ignore_error>,
@@ -27,6 +27,7 @@ constexpr double kNormalTail = 1.959963984540054;
 // Above this the normal limits are exact to far more digits than any verdict needs, and stay fast.
 constexpr double kManyDegrees = 1e6;
 constexpr double kManyTrials = 1e6;
+constexpr double kMostTrials = 0x1p53;  // whole numbers end there
 
 double normal_at_most(double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); }
 
@@ -76,15 +77,18 @@ Interval sampling_interval(double sum, double variance, double interval_bytes) {
   return weighted_interval(sum, non_negative(variance), non_negative(interval_bytes));
 }
 
-Interval difference_interval(double gain, const Interval& gain_interval, double loss, const Interval& loss_interval) {
+Interval difference_interval(double gain, const Interval& gain_interval, double loss,
+                             const Interval& loss_interval) {
   const double change = gain - loss;
   return {change - std::hypot(gain - gain_interval.lower, loss_interval.upper - loss),
           change + std::hypot(gain_interval.upper - gain, loss - loss_interval.lower)};
 }
 
 double binomial_at_most(double d, double n, double q) {
-  if (!(n > 0) || d >= n || q <= 0) return 1;
+  if (!(n > 0) || !(d < n) || !(q > 0)) return 1;
   if (d < 0 || q >= 1) return 0;
+  n = std::min(n, kMostTrials);
+  if (d >= n) return 1;
   d = std::floor(d);
   const double variance = n * q * (1 - q);
   if (variance > kManyTrials) return normal_at_most((d + 0.5 - n * q) / std::sqrt(variance));
@@ -93,7 +97,8 @@ double binomial_at_most(double d, double n, double q) {
 
 double poisson_at_least(double k, double mu) {
   if (!(k > 0)) return 1;
-  if (!(mu > 0)) return 0;
+  if (!(mu > 0) || !std::isfinite(k)) return 0;
+  if (!std::isfinite(mu)) return 1;
   if (mu > kManyTrials) return 1 - normal_at_most((k - 0.5 - mu) / std::sqrt(mu));
   return std::clamp(finite_or(boost::math::gamma_p(std::ceil(k), mu, Quiet()), 1), 0.0, 1.0);
 }

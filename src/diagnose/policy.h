@@ -1,16 +1,22 @@
 // What a person decides about verdicts. Plain values with their defaults and the reasons for them.
+// Made by the tool from flags; pure, any thread.
 #pragma once
 
-#include <cstdint>
+#include <holdfast/result.h>
+
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "diagnose/site.h"
 
 namespace holdfast::diagnose {
 
-// A size a site may reach: full caches look like leaks until they are full, and no data can tell them apart.
+// A size the sites it names may reach together: a cache that is still filling looks like a leak until it is
+// full, and no data can tell the two apart.
 struct Bound {
-  std::string site;  // a part of the name of one of its application functions
+  std::string pattern;  // see matches()
   double bytes = 0;
 };
 
@@ -23,5 +29,16 @@ struct Policy {
   std::optional<double> limit_bytes = {};
   std::vector<Bound> bounds = {};
 };
+
+// Whether `text` contains `pattern`, as LeakSanitizer's suppressions read it: `*` stands for anything, a
+// leading
+// `^` and a trailing `$` hold it to the text's ends.
+bool matches(std::string_view pattern, std::string_view text);
+
+// Whether the function, file or module of any application frame matches.
+bool matches(std::string_view pattern, const Site& site);
+
+// "LruCache::insert <= 64MiB". Error when it is not of that form.
+Result<Bound> parse_bound(std::string_view text);
 
 }  // namespace holdfast::diagnose

@@ -16,7 +16,9 @@ enum class Style { shown, normalised };
 // Longer names are cut before they are parsed: templates can reach megabytes, people cannot.
 constexpr std::size_t kLongestName = 16 * 1024;
 
-bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
+bool starts_with(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
 
 bool is_name_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
@@ -29,12 +31,13 @@ std::string demangle(std::string_view name) {
   const std::string mangled(name.substr(0, kLongestName));
   if (!starts_with(mangled, "_Z")) return mangled;
   int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> text(abi::__cxa_demangle(mangled.c_str(), nullptr, nullptr, &status),
-                                                    std::free);
+  const std::unique_ptr<char, void (*)(void*)> text(
+      abi::__cxa_demangle(mangled.c_str(), nullptr, nullptr, &status), std::free);
   return status == 0 && text ? std::string(text.get()) : mangled;
 }
 
-// Cuts what the optimiser appended to a copy of a function: "foo.isra.0", "foo() [clone .cold]", "foo() (.part.1)".
+// Cuts what the optimiser appended to a copy of a function: "foo.isra.0", "foo() [clone .cold]", "foo()
+// (.part.1)".
 void strip_clone_suffix(std::string& name) {
   for (const std::string_view mark : {" [clone ", " (.", " [with "})
     if (const auto at = name.find(mark); at != std::string::npos) name.resize(at);
@@ -55,7 +58,8 @@ void strip_spelling_differences(std::string& name) {
   }
 }
 
-// One past the bracket that closes the one at `open`, or the end. `>` of `->` and of operators does not close.
+// One past the bracket that closes the one at `open`, or the end. `>` of `->` and of operators does not
+// close.
 std::size_t skip_brackets(std::string_view text, std::size_t open) {
   int depth = 0;
   for (std::size_t i = open; i < text.size(); ++i) {
@@ -69,16 +73,16 @@ std::size_t skip_brackets(std::string_view text, std::size_t open) {
 
 // Length of the operator symbol at the start of `text` (after the word `operator`), 0 when there is none.
 std::size_t operator_length(std::string_view text) {
-  static constexpr std::array<std::string_view, 18> kSymbols = {"()", "[]", "<=>", "<<=", ">>=", "->*", "<<", ">>", "<=",
-                                                                ">=", "->", "<",   ">",   " new[]", " delete[]",
-                                                                " new", " delete", " co_await"};
+  static constexpr std::array<std::string_view, 18> kSymbols = {
+      "()", "[]", "<=>", "<<=", ">>=",    "->*",       "<<",   ">>",      "<=",
+      ">=", "->", "<",   ">",   " new[]", " delete[]", " new", " delete", " co_await"};
   for (const std::string_view symbol : kSymbols)
     if (starts_with(text, symbol)) return symbol.size();
   return 0;
 }
 
-// Length of a lambda's name at the start of `text` in any of the spellings compilers and demanglers have, 0 otherwise:
-// {lambda(int)#1}, 'lambda0', <lambda(int)>, $_0.
+// Length of a lambda's name at the start of `text` in any of the spellings compilers and demanglers have, 0
+// otherwise: {lambda(int)#1}, 'lambda0', <lambda(int)>, $_0.
 std::size_t lambda_length(std::string_view text) {
   if (starts_with(text, "{lambda") || starts_with(text, "<lambda")) return skip_brackets(text, 0);
   if (starts_with(text, "'lambda")) {
@@ -109,7 +113,8 @@ std::string without_arguments(std::string_view name, Style style) {
     } else if (name[i] == '{') {
       const std::size_t end = skip_brackets(name, i);
       std::string_view braces = name.substr(i, end - i);
-      if (const auto number = braces.find('#'); number != std::string_view::npos) braces = braces.substr(0, number);
+      if (const auto number = braces.find('#'); number != std::string_view::npos)
+        braces = braces.substr(0, number);
       out += braces;
       if (out.back() != '}') out += '}';
       i = end;
@@ -159,12 +164,14 @@ std::string simplified(std::string_view demangled, Style style) {
   return name.empty() ? std::string(demangled) : name;
 }
 
-// The lambda a standard-library invoker calls, as written among its template arguments; empty when there is none.
+// The lambda a standard-library invoker calls, as written among its template arguments; empty when there is
+// none.
 std::string_view called_lambda(std::string_view demangled, std::string_view normalised) {
-  static constexpr std::array<std::string_view, 6> kInvokers = {"::_M_invoke", "::__invoke_impl", "::__invoke",
-                                                                "::__invoke_r", "::invoke", "::_M_run"};
+  static constexpr std::array<std::string_view, 6> kInvokers = {
+      "::_M_invoke", "::__invoke_impl", "::__invoke", "::__invoke_r", "::invoke", "::_M_run"};
   const bool invokes = std::any_of(kInvokers.begin(), kInvokers.end(), [&](std::string_view suffix) {
-    return normalised.size() > suffix.size() && normalised.substr(normalised.size() - suffix.size()) == suffix;
+    return normalised.size() > suffix.size() &&
+           normalised.substr(normalised.size() - suffix.size()) == suffix;
   });
   if (!invokes || !starts_with(normalised, "std::")) return {};
   std::size_t at = 0;
@@ -185,14 +192,25 @@ std::string_view called_lambda(std::string_view demangled, std::string_view norm
 }
 
 bool is_plumbing_name(std::string_view normalised) {
-  static constexpr std::array<std::string_view, 13> kPrefixes = {
-      "std::",     "__gnu_cxx::", "operator new", "operator delete", "__libc_",        "tc_",    "tcmalloc::",
-      "je_malloc", "_int_",       "__cxa_",       "__interceptor_",  "holdfast::hook::", "holdfast::record::"};
+  static constexpr std::array<std::string_view, 13> kPrefixes = {"std::",
+                                                                 "__gnu_cxx::",
+                                                                 "operator new",
+                                                                 "operator delete",
+                                                                 "__libc_",
+                                                                 "tc_",
+                                                                 "tcmalloc::",
+                                                                 "je_malloc",
+                                                                 "_int_",
+                                                                 "__cxa_",
+                                                                 "__interceptor_",
+                                                                 "holdfast::hook::",
+                                                                 "holdfast::record::"};
   static constexpr std::array<std::string_view, 20> kNames = {
-      "malloc",   "calloc",  "realloc",   "reallocarray", "memalign", "aligned_alloc", "posix_memalign",
-      "valloc",   "pvalloc", "strdup",    "strndup",      "__strdup", "asprintf",      "vasprintf",
-      "_start",   "clone",   "clone3",    "__clone",      "__clone3", "start_thread"};
-  return std::any_of(kPrefixes.begin(), kPrefixes.end(), [&](auto prefix) { return starts_with(normalised, prefix); }) ||
+      "malloc", "calloc",  "realloc", "reallocarray", "memalign", "aligned_alloc", "posix_memalign",
+      "valloc", "pvalloc", "strdup",  "strndup",      "__strdup", "asprintf",      "vasprintf",
+      "_start", "clone",   "clone3",  "__clone",      "__clone3", "start_thread"};
+  return std::any_of(kPrefixes.begin(), kPrefixes.end(),
+                     [&](auto prefix) { return starts_with(normalised, prefix); }) ||
          std::find(kNames.begin(), kNames.end(), normalised) != kNames.end();
 }
 
@@ -205,9 +223,10 @@ std::string_view base_name(std::string_view path) {
 
 bool is_plumbing_module(std::string_view module) {
   static constexpr std::array<std::string_view, 12> kModules = {
-      "libc.so",   "libc-",      "libstdc++.so", "libc++.so",   "libc++abi.so", "libgcc_s.so",
-      "ld-linux",  "libpthread", "libtcmalloc",  "libjemalloc", "libmimalloc",  "libholdfast"};
-  return std::any_of(kModules.begin(), kModules.end(), [&](auto prefix) { return starts_with(module, prefix); });
+      "libc.so",  "libc-",      "libstdc++.so", "libc++.so",   "libc++abi.so", "libgcc_s.so",
+      "ld-linux", "libpthread", "libtcmalloc",  "libjemalloc", "libmimalloc",  "libholdfast"};
+  return std::any_of(kModules.begin(), kModules.end(),
+                     [&](auto prefix) { return starts_with(module, prefix); });
 }
 
 Symbol explain_symbol(std::string_view name, std::string_view module) {

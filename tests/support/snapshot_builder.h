@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -24,7 +25,10 @@ class SnapshotBuilder {
   // `interval` 1 records every life; otherwise each is sampled with 1 - exp(-bytes / interval).
   SnapshotBuilder(double uptime_seconds, std::uint64_t interval, std::uint64_t seed = 1)
       : uptime_(uptime_seconds), interval_(interval), random_(seed) {
-    profile_.sample_types = {{"alloc_objects", "count"}, {"alloc_space", "bytes"}, {"inuse_objects", "count"}, {"inuse_space", "bytes"}};
+    profile_.sample_types = {{"alloc_objects", "count"},
+                             {"alloc_space", "bytes"},
+                             {"inuse_objects", "count"},
+                             {"inuse_space", "bytes"}};
     profile_.default_sample_type = "inuse_space";
     profile_.period_type = {"space", "bytes"};
     profile_.period = static_cast<std::int64_t>(interval);
@@ -51,6 +55,25 @@ class SnapshotBuilder {
 
   // A site named `function`, with what became of its lives.
   SnapshotBuilder& site(const std::string& function, const std::vector<Life>& lives) {
+    return add(function, lives, true);
+  }
+
+  // The same where `lives` are the sampled ones already, as a simulation of only those is much faster.
+  SnapshotBuilder& sampled_site(const std::string& function, const std::vector<Life>& samples) {
+    return add(function, samples, false);
+  }
+
+  // The growing sizes a site has seen: seconds and bytes.
+  SnapshotBuilder& size_steps(const std::vector<std::pair<double, std::uint64_t>>& steps) {
+    for (const auto& [second, size] : steps)
+      profile_.history->sites.back().size_steps.push_back({ns(second), size});
+    return *this;
+  }
+
+  profile::Profile& profile() { return profile_; }
+
+ private:
+  SnapshotBuilder& add(const std::string& function, const std::vector<Life>& lives, bool thin) {
     const auto index = static_cast<std::uint32_t>(profile_.samples.size());
     profile_.functions.push_back({function, function, "", 0});
     profile_.locations.push_back({0, 0x1000 + std::uint64_t{index} * 16, {{index, 0}}, false});
@@ -61,14 +84,15 @@ class SnapshotBuilder {
     for (const Life& life : lives) {
       if (life.born > uptime_) continue;
       const double p = interval_ <= 1 ? 1 : -std::expm1(-life.bytes / static_cast<double>(interval_));
-      if (p < 1 && static_cast<double>(random_.next() >> 11) * 0x1.0p-53 >= p) continue;
+      if (thin && p < 1 && static_cast<double>(random_.next() >> 11) * 0x1.0p-53 >= p) continue;
       const double weight = life.bytes / p;
       ++history.alloc_samples;
       sums[0] += 1 / p;
       sums[1] += weight;
       if (life.died <= uptime_) {
         ++history.freed_samples;
-        ++lifetimes[static_cast<std::size_t>(profile::lifetime_bucket(static_cast<std::uint64_t>((life.died - life.born) * 1e9)))];
+        ++lifetimes[static_cast<std::size_t>(
+            profile::lifetime_bucket(static_cast<std::uint64_t>((life.died - life.born) * 1e9)))];
         continue;
       }
       sums[2] += 1 / p;
@@ -76,17 +100,18 @@ class SnapshotBuilder {
       history.live.push_back({ns(life.born), 1, 1 / p, weight, weight * weight, (1 - p) * weight * weight});
     }
     for (int b = 0; b < profile::kLifetimeBuckets; ++b) {
-      if (lifetimes[static_cast<std::size_t>(b)] > 0) history.lifetimes.push_back({b, lifetimes[static_cast<std::size_t>(b)]});
+      if (lifetimes[static_cast<std::size_t>(b)] > 0)
+        history.lifetimes.push_back({b, lifetimes[static_cast<std::size_t>(b)]});
     }
     std::ranges::sort(history.live, {}, &profile::Cohort::birth_ns);
-    profile_.samples.push_back({{index}, {std::llround(sums[0]), std::llround(sums[1]), std::llround(sums[2]), std::llround(sums[3])}, {}});
+    profile_.samples.push_back(
+        {{index},
+         {std::llround(sums[0]), std::llround(sums[1]), std::llround(sums[2]), std::llround(sums[3])},
+         {}});
     profile_.history->sites.push_back(std::move(history));
     return *this;
   }
 
-  profile::Profile& profile() { return profile_; }
-
- private:
   static std::int64_t ns(double seconds) { return static_cast<std::int64_t>(seconds * 1e9); }
 
   double uptime_;

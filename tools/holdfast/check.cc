@@ -31,19 +31,6 @@ Result<double> seconds(const std::string& text) {
   return std::chrono::duration<double>(*parsed).count();
 }
 
-// "make_handler<=64MiB"
-Result<diagnose::Bound> parse_bound(const std::string& text) {
-  const std::size_t at = text.rfind("<=");
-  if (at == std::string::npos || at == 0) {
-    return Error{"'" + text + "' is no bound", "write it as 'function <= 64MiB'"};
-  }
-  const auto bytes = base::parse_bytes(std::string_view(text).substr(at + 2));
-  if (!bytes) return bytes.error();
-  std::string site = text.substr(0, at);
-  while (!site.empty() && site.back() == ' ') site.pop_back();
-  return diagnose::Bound{std::move(site), static_cast<double>(*bytes)};
-}
-
 Result<diagnose::Policy> policy_of(const CheckFlags& flags) {
   diagnose::Policy policy;
   if (!flags.budget.empty()) {
@@ -64,7 +51,7 @@ Result<diagnose::Policy> policy_of(const CheckFlags& flags) {
     policy.limit_bytes = static_cast<double>(*bytes);
   }
   for (const std::string& text : flags.bounds) {
-    auto bound = parse_bound(text);
+    auto bound = diagnose::parse_bound(text);
     if (!bound) return bound.error();
     policy.bounds.push_back(std::move(bound).value());
   }
@@ -87,9 +74,15 @@ Result<int> check(CheckFlags& flags) {
     return reports::render_text(diagnosis, {.show_all = flags.all});
   });
   if (!written) return written.error();
-  if (diagnosis.has_leak()) return kExitLeak;
-  if (diagnosis.inconclusive && flags.inconclusive == "fail") return kExitInconclusive;
-  return kExitClean;
+  switch (diagnosis.outcome()) {
+    case diagnose::Outcome::clean:
+      return kExitClean;
+    case diagnose::Outcome::leak:
+      return kExitLeak;
+    case diagnose::Outcome::inconclusive:
+      break;
+  }
+  return flags.inconclusive == "fail" ? kExitInconclusive : kExitClean;
 }
 
 }  // namespace
@@ -97,23 +90,31 @@ Result<int> check(CheckFlags& flags) {
 Command add_check(CLI::App& root) {
   auto flags = std::make_shared<CheckFlags>();
   CLI::App* app = root.add_subcommand("check", "Tell which sites leak, and how sure that is");
-  app->add_option("SNAPSHOT", flags->sources,
-                  std::string("One snapshot, or a series of one process, oldest first; the last is judged. Each: ") + kSourceHelp)
+  app->add_option(
+         "SNAPSHOT", flags->sources,
+         std::string("One snapshot, or a series of one process, oldest first; the last is judged. Each: ") +
+             kSourceHelp)
       ->required()
       ->type_name("");
   app->add_option("--budget", flags->budget,
-                  "What one site may keep per hour and still be clean [250kB/h]; raise it for services that are restarted often")
+                  "What one site may keep per hour and still be clean [250kB/h]; raise it for services that "
+                  "are restarted often")
       ->type_name("SIZE/h");
   app->add_option("--warm-up", flags->warm_up,
-                  "Allocations before it are no trend [a tenth of the uptime, at most 15min]; raise it for slow starts")
+                  "Allocations before it are no trend [a tenth of the uptime, at most 15min]; raise it for "
+                  "slow starts")
       ->type_name("DURATION");
-  app->add_option("--limit", flags->limit, "Memory this process may use: the verdict then says when a leak reaches it")
+  app->add_option("--limit", flags->limit,
+                  "Memory this process may use: the verdict then says when a leak reaches it")
       ->type_name("SIZE");
   app->add_option("--bound", flags->bounds,
-                  "A declared bound, 'function <= 64MiB': below it the site is no leak; for caches that are still filling")
+                  "A declared bound, 'function <= 64MiB': below it its sites are no leak, above it exit 1; "
+                  "for caches that "
+                  "are still filling. * stands for anything")
       ->type_name("BOUND")
       ->allow_extra_args(false);
-  app->add_option("--inconclusive", flags->inconclusive, "What too little data means [fail: exit 3]; warn: exit 0")
+  app->add_option("--inconclusive", flags->inconclusive,
+                  "What too little data, or no more than a suspect, means [fail: exit 3]; warn: exit 0")
       ->check(CLI::IsMember({"fail", "warn"}))
       ->type_name("fail|warn");
   app->add_flag("--all", flags->all, "Show every site judged, not only those that may leak or hold much");

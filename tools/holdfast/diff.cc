@@ -39,8 +39,11 @@ Result<int> diff(DiffFlags& flags) {
 
 Command add_diff(CLI::App& root) {
   auto flags = std::make_shared<DiffFlags>();
-  CLI::App* app = root.add_subcommand("diff", "Compare two snapshots: births and deaths apart, growth with its interval");
-  app->add_option("BASE", flags->base, std::string("The earlier snapshot: ") + kSourceHelp)->required()->type_name("");
+  CLI::App* app =
+      root.add_subcommand("diff", "Compare two snapshots: births and deaths apart, growth with its interval");
+  app->add_option("BASE", flags->base, std::string("The earlier snapshot: ") + kSourceHelp)
+      ->required()
+      ->type_name("");
   app->add_option("CURRENT", flags->current, "The later snapshot")->required()->type_name("");
   app->add_option("-n", flags->limit, "Sites shown of each sign [20]")->type_name("N");
   flags->outputs.add_flags(*app, {"text", "json"});

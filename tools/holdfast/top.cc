@@ -34,7 +34,8 @@ Result<int> top(TopFlags& flags) {
   if (!profile) return profile.error();
   const double uptime = profile->history ? static_cast<double>(profile->history->uptime_ns) / 1e9 : 0;
   auto written = flags.outputs.write([&](const std::string&) -> Result<std::string> {
-    return reports::render_top(diagnose::sites_of(*profile), flags.by, flags.limit, flags.cumulative, uptime);
+    return reports::render_top(diagnose::sites_of(*profile, diagnose::Grouping::function), flags.by,
+                               flags.limit, flags.cumulative, uptime);
   });
   if (!written) return written.error();
   return kExitClean;
@@ -46,7 +47,8 @@ Command add_top(CLI::App& root) {
   auto flags = std::make_shared<TopFlags>();
   CLI::App* app = root.add_subcommand("top", "Show the sites that hold or allocate most");
   app->add_option("SOURCE", flags->source, kSourceHelp)->required()->type_name("");
-  app->add_option("--by", flags->by, "What to order by [inuse_space]; unfreed is the share of bytes still in use")
+  app->add_option("--by", flags->by,
+                  "What to order by [inuse_space]; unfreed is the share of bytes still in use")
       ->transform(CLI::CheckedTransformer(kColumns).description(""))
       ->type_name("inuse_space|inuse_objects|alloc_space|alloc_objects|unfreed");
   app->add_option("-n", flags->limit, "Rows shown [20]")->type_name("N");
