@@ -40,6 +40,11 @@ std::string hint_for(const Source& source, int status) {
   }
 }
 
+// A server may hang up on a client without a certificate at any moment after the handshake: before the
+// request, too.
+constexpr const char* kGiveCertificate =
+    "if the server asks for a client certificate, give it with --cert and --key";
+
 Error read_error(const Source& source, const Failure& failure) {
   if (failure.waited >= failure.allowed_silence) {
     return {source.shown() + " said nothing for " + base::format_duration(failure.allowed_silence),
@@ -51,9 +56,9 @@ Error read_error(const Source& source, const Failure& failure) {
             "the program may have ended; try again"};
   }
   const bool is_tls = source.kind == Source::Kind::https;
-  return {source.shown() + " closed the connection without an HTTP answer",
-          is_tls ? "if the server asks for a client certificate, give it with --cert and --key"
-                 : "check that the port is that of an HTTP server; for TLS write https://"};
+  return {
+      source.shown() + " closed the connection without an HTTP answer",
+      is_tls ? kGiveCertificate : "check that the port is that of an HTTP server; for TLS write https://"};
 }
 
 Error untrusted_error(const Source& source, long verify_result) {
@@ -75,7 +80,8 @@ Error transport_error(const Source& source, const Failure& failure) {
       return {"the TLS handshake with " + source.shown() + " failed",
               "check that the port speaks https, and that --cert is one the server accepts"};
     case httplib::Error::Write:
-      return {source.shown() + " closed the connection before the request was sent", "try again"};
+      return {source.shown() + " closed the connection before the request was sent",
+              source.kind == Source::Kind::https ? kGiveCertificate : "try again"};
     default:
       return read_error(source, failure);
   }
