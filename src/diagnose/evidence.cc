@@ -38,17 +38,30 @@ Recorded recorded_at_one_interval(const profile::HeapHistory& history, double up
   return recorded;
 }
 
+// While a program rests nothing dies, and its objects only grow older: ages are told as of the moment when
+// its work had (nearly) ended. Only requests are work whose end means rest; bytes allocated also end when a
+// program is merely frugal.
+constexpr double kNearlyAllWork = 0.98;
+constexpr double kLongRest = 0.1;  // of the uptime
+
+double end_of_work(const profile::HeapHistory& history, const WorkCurve& counted, double snapshot_ns) {
+  if (counted.is_wall_time() || history.work_unit == kBytesAllocated) return snapshot_ns;
+  const double end = counted.time_at(kNearlyAllWork * counted.total());
+  return end > 0 && snapshot_ns - end > kLongRest * snapshot_ns ? end : snapshot_ns;
+}
+
 }  // namespace
 
 Timeline::Timeline(const profile::HeapHistory& history, const Policy& policy)
-    : uptime_ns(static_cast<double>(std::max<std::int64_t>(history.uptime_ns, 1))),
+    : snapshot_ns(static_cast<double>(std::max<std::int64_t>(history.uptime_ns, 1))),
       counted(history),
       pace(WorkCurve::pace(history)) {
-  const Recorded recorded = recorded_at_one_interval(history, uptime_ns);
+  uptime_ns = end_of_work(history, counted, snapshot_ns);
+  const Recorded recorded = recorded_at_one_interval(history, snapshot_ns);
   const double usual = std::min(kWarmUpShare * uptime_ns, kLongestWarmUpNs);
   warm_up_ns =
       std::max(policy.warm_up_seconds ? *policy.warm_up_seconds * kNsPerSecond : usual, recorded.from_ns);
-  until_ns = recorded.until_ns;
+  until_ns = std::min(recorded.until_ns, uptime_ns);
   horizon_bucket = 0;
   while (horizon_bucket + 1 < profile::kLifetimeBuckets &&
          static_cast<double>(profile::lifetime_bucket_start_ns(horizon_bucket + 1)) <= uptime_ns / 2) {

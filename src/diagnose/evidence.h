@@ -16,7 +16,8 @@ namespace holdfast::diagnose {
 struct Timeline {
   Timeline(const profile::HeapHistory& history, const Policy& policy);
 
-  double uptime_ns;
+  double snapshot_ns;    // the recording's age at the snapshot
+  double uptime_ns;      // what counts as now: the snapshot, or the end of the work before a long idle stretch
   double warm_up_ns;     // what was born before it is a start, not a trend
   double until_ns;       // recording was on until then: the snapshot, unless it had been stopped
   double horizon_ns;     // b: the largest bucket edge not beyond half the uptime

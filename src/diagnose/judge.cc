@@ -240,18 +240,23 @@ void judge_sites(const profile::HeapHistory& history, std::vector<Site> sites, c
   const SiteJudge judge(history, policy, d.interval_bytes, d.in_use.value, d.bounds);
   const Timeline& timeline = judge.timeline();
   d.has_ages = true;
-  d.uptime_seconds = timeline.uptime_ns / kNsPerSecond;
+  d.uptime_seconds = timeline.snapshot_ns / kNsPerSecond;
   d.warm_up_seconds = timeline.warm_up_ns / kNsPerSecond;
   d.work = timeline.counted.is_wall_time() ? 0 : timeline.counted.total();
   d.work_unit = history.work_unit;
   if (timeline.warm_up_ns >= timeline.old_enough_ns) {
     d.inconclusive = true;
     d.notes.push_back("nothing to judge yet: the warm-up, or the last change of the interval, ends at " +
-                      duration_text(timeline.warm_up_ns) + " of " + duration_text(timeline.uptime_ns));
+                      duration_text(timeline.warm_up_ns) + " of " + duration_text(timeline.snapshot_ns));
   } else if (timeline.until_ns < timeline.uptime_ns) {
     d.notes.push_back("recording was stopped at " + duration_text(timeline.until_ns) + " of " +
-                      duration_text(timeline.uptime_ns) +
+                      duration_text(timeline.snapshot_ns) +
                       ": what was allocated since is not in this profile");
+  }
+  if (timeline.uptime_ns < timeline.snapshot_ns) {
+    d.notes.push_back("nearly no work since " + duration_text(timeline.uptime_ns) + " of " +
+                      duration_text(timeline.snapshot_ns) +
+                      ": judged as of then, as nothing dies while a program rests");
   }
   bool any_data = false;
   d.findings.reserve(sites.size());

@@ -57,6 +57,26 @@ TEST(Verdict, ATableBuiltAtTheStartIsRetained) {
   EXPECT_EQ(f.grade, Grade::retained);
 }
 
+// 100 seconds of work, then 700 of rest.
+double requests_before_a_rest(double t) { return 100 * std::min(t, 100.0); }
+
+TEST(Verdict, ACacheAtRestIsNotALeak) {
+  std::vector<Life> lives = steady(10'000, 0, 100, 5, 1e4);
+  for (Life& life : lives) {
+    if (life.died > 100) life.died = kForEver;
+  }
+  SnapshotBuilder builder(800, 1);
+  builder.work(requests_before_a_rest).site("cache", lives);
+  EXPECT_EQ(only(builder.profile()).grade, Grade::turnover);
+  EXPECT_NE(judge(builder.profile()).notes.size(), 0u);
+}
+
+TEST(Verdict, ALeakAtRestIsStillALeak) {
+  const auto lives = steady(400, 0, 100, kForEver, 1e5);
+  EXPECT_EQ(only(SnapshotBuilder(800, 1).work(requests_before_a_rest).site("keep", lives).profile()).grade,
+            Grade::leak);
+}
+
 TEST(Verdict, ACacheThatStopsGrowingIsNotALeak) {
   const Finding f =
       only(SnapshotBuilder(kHour, 1).site("cache", steady(400, 0, 0.4 * kHour, kForEver, 1e5)).profile());
