@@ -116,8 +116,10 @@ class HOLDFAST_SHARED Recorder {
   // ---- for the snapshot
 
   Shard& shard(int i) noexcept { return shards_[i]; }
+  const Shard& shard(int i) const noexcept { return shards_[i]; }
   SiteTable& sites() noexcept { return sites_; }
   Region& region() noexcept { return region_; }
+  const Region& region() const noexcept { return region_; }
   WorkClock& work() noexcept { return work_; }
   Drops& drops() noexcept { return drops_; }
   std::uint64_t interval_of(std::uint16_t id) const noexcept {

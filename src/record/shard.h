@@ -84,6 +84,9 @@ class alignas(64) Shard {
     }
   }
   std::uint32_t large_count() const noexcept { return large_live_; }
+  // Without the lock, for record/live_blocks.h: entries ever used, and each of them (address 0 while it is free).
+  std::uint32_t large_used() const noexcept { return __atomic_load_n(&large_used_, __ATOMIC_ACQUIRE); }
+  const LargeBlock* large_at(std::uint32_t i) const noexcept { return large_.at(i); }
 
  private:
   std::uint32_t* bucket(std::uintptr_t address) noexcept;
