@@ -24,8 +24,6 @@ constexpr char kProfiles[] =
 <li><a href="heap?debug=1">heap as text</a></li>
 <li><a href="heap?seconds=10">heap?seconds=10</a>: what changes in ten seconds</li>
 <li><a href="cmdline">cmdline</a></li>
-</ul>
-<h2>To paste</h2>
 )";
 
 std::string escape(std::string_view raw) {
@@ -53,13 +51,21 @@ std::string escape(std::string_view raw) {
 
 }  // namespace
 
-std::string index_page(const std::vector<std::pair<std::string, std::string>>& facts, std::string_view host) {
+std::string index_page(const std::vector<std::pair<std::string, std::string>>& facts,
+                       const std::vector<Route>& more, std::string_view host) {
   std::string page = kHead;
   for (const auto& [name, value] : facts) {
     page += "<tr><th>" + escape(name) + "</th><td>" + escape(value) + "</td></tr>\n";
   }
   const std::string base = "http://" + (host.empty() ? "HOST:PORT" : escape(host));
   page += kProfiles;
+  for (const Route& route : more) {
+    if (route.about.empty()) continue;
+    const std::string path = escape(route.path);
+    page += "<li>" + (route.is_post ? "POST " + path : "<a href=\"" + path + "\">" + path + "</a>") + ": " +
+            escape(route.about) + "</li>\n";
+  }
+  page += "</ul>\n<h2>To paste</h2>\n";
   page += "<pre>go tool pprof -top " + base + "/debug/pprof/heap\n" +  //
           "go tool pprof -http=: " + base + "/debug/pprof/heap\n" +    //
           "holdfast check " + base + "/debug/pprof/heap\n" +           //

@@ -7,10 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include "serve/routes.h"
+
 namespace holdfast::serve {
 
-// `facts` are names and values; `host` is the Host header of the request, as the client reaches us, or empty.
-// Every text is escaped.
-std::string index_page(const std::vector<std::pair<std::string, std::string>>& facts, std::string_view host);
+// `facts` are names and values; `more` are the routes of other rooms; `host` is the Host header of the
+// request, as the client reaches us, or empty. Every text is escaped.
+std::string index_page(const std::vector<std::pair<std::string, std::string>>& facts,
+                       const std::vector<Route>& more, std::string_view host);
 
 }  // namespace holdfast::serve

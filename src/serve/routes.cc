@@ -13,22 +13,9 @@
 namespace holdfast::serve {
 namespace {
 
-Response text(int status, std::string body) {
-  return {status,
-          {{"Content-Type", "text/plain; charset=utf-8"}, {"X-Content-Type-Options", "nosniff"}},
-          std::move(body)};
-}
-
-// The form in which `go tool pprof` prints a refusal's body.
-Response refuse(int status, const std::string& why) {
-  Response response = text(status, why + "\n");
-  response.headers.emplace_back("X-Go-Pprof", "1");
-  return response;
-}
-
 const Error kBusy{"another collection is in progress", "try again in a moment"};
 
-Response refuse(const Error& error) {
+Response refuse_error(const Error& error) {
   const bool is_busy = error.what == kBusy.what;
   Response response =
       refuse(is_busy ? 429 : 503, error.hint.empty() ? error.what : error.what + "; " + error.hint);
@@ -69,16 +56,6 @@ class Turn {
 
 }  // namespace
 
-std::string Request::header(const std::string& lower_case_name) const {
-  const auto it = headers.find(lower_case_name);
-  return it == headers.end() ? std::string() : it->second;
-}
-
-std::string Request::parameter(const std::string& name) const {
-  const auto it = query.find(name);
-  return it == query.end() ? std::string() : it->second;
-}
-
 Response Routes::handle(const Request& request) noexcept {
   try {
     return dispatch(request);
@@ -93,12 +70,11 @@ Response Routes::handle(const Request& request) noexcept {
 
 Response Routes::dispatch(const Request& request) {
   const std::string& path = request.path;
+  const bool is_get = request.method == "GET" || request.method == "HEAD";
+  if (const Route* route = find(path, request.method == "POST"); route && (is_get || route->is_post))
+    return answer(*route, request);
   const bool is_symbol = path == "/debug/pprof/symbol" || path == "/pprof/symbol";
-  if (request.method != "GET" && request.method != "HEAD" && !(is_symbol && request.method == "POST")) {
-    Response response = refuse(405, request.method + " is not answered here; use GET");
-    response.headers.emplace_back("Allow", is_symbol ? "GET, HEAD, POST" : "GET, HEAD");
-    return response;
-  }
+  if (!is_get && !(is_symbol && request.method == "POST")) return refuse_method(request, is_symbol);
   if (path == "/debug/pprof/") return index(request);
   if (path == "/" || path == "/debug/pprof") return {302, {{"Location", "/debug/pprof/"}}, {}};
   if (path == "/debug/pprof/heap") return heap(request, "inuse_space");
@@ -109,8 +85,32 @@ Response Routes::dispatch(const Request& request) {
   if (path == "/debug/pprof/profile" || path == "/pprof/profile") {
     return refuse(404, "there is no CPU profile here; the heap is at /debug/pprof/heap");
   }
+  if (find(path, true)) return refuse_method(request, false);
   return refuse(404,
                 "unknown path " + path + "; the heap is at /debug/pprof/heap, an overview at /debug/pprof/");
+}
+
+const Route* Routes::find(const std::string& path, bool is_post) const {
+  for (const Route& route : sources_.more) {
+    if (route.path == path && route.is_post == is_post) return &route;
+  }
+  return nullptr;
+}
+
+Response Routes::answer(const Route& route, const Request& request) {
+  if (!route.collects) return route.answer(request);
+  const Turn turn(collecting_);
+  return turn ? route.answer(request) : refuse_error(kBusy);
+}
+
+Response Routes::refuse_method(const Request& request, bool is_symbol) const {
+  const bool has_post = is_symbol || find(request.path, true);
+  const bool has_get = is_symbol || !has_post || find(request.path, false);
+  const std::string allowed = !has_post ? "GET, HEAD" : has_get ? "GET, HEAD, POST" : "POST";
+  Response response =
+      refuse(405, request.method + " is not answered here; use " + (has_get ? "GET" : "POST"));
+  response.headers.emplace_back("Allow", allowed);
+  return response;
 }
 
 Response Routes::index(const Request& request) const {
@@ -119,7 +119,7 @@ Response Routes::index(const Request& request) const {
            {"X-Content-Type-Options", "nosniff"},
            {"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"},
            {"X-Frame-Options", "DENY"}},
-          index_page(sources_.facts(), request.header("host"))};
+          index_page(sources_.facts(), sources_.more, request.header("host"))};
 }
 
 Result<profile::Profile> Routes::collect(const std::string& default_type) {
@@ -162,15 +162,15 @@ Response Routes::heap(const Request& request, const std::string& default_type) {
     return attachment({}, name);  // nobody reads what the wait would give
   const Result<profile::Profile> profile =
       seconds ? collect_delta(request, *seconds, default_type) : collect(default_type);
-  if (!profile) return refuse(profile.error());
+  if (!profile) return refuse_error(profile.error());
   return attachment(profile::encode_pprof(*profile), name);
 }
 
 Response Routes::heap_text() {
   const Result<profile::Profile> profile = collect("inuse_space");
-  if (!profile) return refuse(profile.error());
+  if (!profile) return refuse_error(profile.error());
   Result<std::string> encoded = profile::encode_legacy_text(*profile);
-  return encoded ? text(200, std::move(encoded).value()) : refuse(encoded.error());
+  return encoded ? text(200, std::move(encoded).value()) : refuse_error(encoded.error());
 }
 
 Response Routes::symbol(const Request& request) const {

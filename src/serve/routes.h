@@ -8,32 +8,27 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "profile/profile.h"
+#include "serve/http.h"
 
 namespace holdfast::serve {
 
-struct Request {
-  std::string method;                               // "GET", "HEAD", "POST"
-  std::string path;                                 // without the query
-  std::multimap<std::string, std::string> query;    // decoded
-  std::multimap<std::string, std::string> headers;  // names in lower case
-  std::string body;                                 // raw
-  std::function<bool()> client_waits;               // whether the client is still there; may be empty
-
-  std::string header(const std::string& lower_case_name) const;
-  std::string parameter(const std::string& name) const;
-  bool has_parameter(const std::string& name) const { return query.contains(name); }
-};
-
-struct Response {
-  int status = 200;
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;
+// A route that another room brings along, composed in by the session.
+struct Route {
+  std::string path;   // exact, "/debug/holdfast/holders"
+  std::string about;  // one line for the index; empty: not listed there
+  // GET routes answer HEAD too and change nothing. A POST route changes the program's state or costs it
+  // much; the rules of access let it pass only for whom they let read, and never from a web page of
+  // another site. The same path may stand once for each method.
+  bool is_post = false;
+  // Holds the endpoint's one turn at collecting while it answers; a second caller gets 429.
+  bool collects = false;
+  // Called on one of the endpoint's quiet threads, or inside holdfast::handle(); an exception becomes a 500.
+  std::function<Response(const Request&)> answer;
 };
 
 struct Sources {
@@ -47,6 +42,8 @@ struct Sources {
   std::function<std::vector<std::pair<std::string, std::string>>()> facts;
   // Waits for the time of a delta; returns early, with false, when the endpoint is closing.
   std::function<bool(int seconds)> wait;
+  // What other rooms answer.
+  std::vector<Route> more;
 };
 
 class Routes {
@@ -61,6 +58,9 @@ class Routes {
 
  private:
   Response dispatch(const Request& request);
+  const Route* find(const std::string& path, bool is_post) const;
+  Response answer(const Route& route, const Request& request);
+  Response refuse_method(const Request& request, bool is_symbol) const;
   Response index(const Request& request) const;
   Response heap(const Request& request, const std::string& default_type);
   Response heap_text();

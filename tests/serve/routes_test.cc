@@ -183,5 +183,59 @@ TEST_F(RoutesTest, ASecondCollectionAtTheSameTimeIsToldToComeBack) {
   EXPECT_EQ(header(inner, "Retry-After"), "1");
 }
 
+class MoreRoutes : public ::testing::Test {
+ protected:
+  MoreRoutes() {
+    Sources sources = holdfast::testing::canned_sources();
+    sources.more = {
+        {.path = "/metrics",
+         .about = "numbers & more",
+         .answer = [](const Request&) { return text(200, "up 1\n"); }},
+        {.path = "/debug/holdfast/do", .is_post = true, .collects = true, .answer = [this](const Request& r) {
+           if (during_) during_();
+           return text(200, "did " + r.body);
+         }}};
+    routes_.emplace(std::move(sources));
+  }
+  Response ask(const std::string& method, const std::string& path) {
+    Request request = get(path);
+    request.method = method;
+    request.body = "it";
+    return routes_->handle(request);
+  }
+  std::function<void()> during_;
+  std::optional<Routes> routes_;
+};
+
+TEST_F(MoreRoutes, AnswerOnlyToTheirOwnMethod) {
+  EXPECT_EQ(ask("GET", "/metrics").body, "up 1\n");
+  EXPECT_EQ(ask("HEAD", "/metrics").status, 200);
+  EXPECT_EQ(ask("POST", "/metrics").status, 405);
+  EXPECT_EQ(ask("POST", "/debug/holdfast/do").body, "did it");
+  for (const char* method : {"GET", "HEAD", "PUT"}) {
+    const Response response = ask(method, "/debug/holdfast/do");
+    EXPECT_EQ(response.status, 405) << method;
+    EXPECT_EQ(header(response, "Allow"), "POST") << method;
+  }
+}
+
+TEST_F(MoreRoutes, TakeTheTurnAtCollectingWhereTheySaySo) {
+  std::vector<int> statuses;
+  during_ = [&] {
+    during_ = nullptr;
+    for (const char* path : {"/debug/pprof/heap", "/metrics"}) statuses.push_back(ask("GET", path).status);
+    statuses.push_back(ask("POST", "/debug/holdfast/do").status);
+  };
+  EXPECT_EQ(ask("POST", "/debug/holdfast/do").status, 200);
+  EXPECT_EQ(statuses, (std::vector<int>{429, 200, 429}));
+  EXPECT_EQ(ask("GET", "/debug/pprof/heap").status, 200);
+}
+
+TEST_F(MoreRoutes, StandInTheIndexWhereTheyTellWhatTheyAre) {
+  const std::string page = ask("GET", "/debug/pprof/").body;
+  EXPECT_THAT(page, HasSubstr("<a href=\"/metrics\">/metrics</a>: numbers &amp; more"));
+  EXPECT_THAT(page, Not(HasSubstr("/debug/holdfast/do")));
+}
+
 }  // namespace
 }  // namespace holdfast::serve
