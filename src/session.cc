@@ -31,6 +31,9 @@ Result<void> check(const Options& options) {
   if (options.max_frames < 1 || options.max_frames > record::Recorder::kMaxFrames) {
     return Error{"max_frames must be 1 to " + std::to_string(record::Recorder::kMaxFrames), "64 is the default"};
   }
+  if (options.max_label_values < 1 || options.max_label_values > record::LabelTable::kMaxValues) {
+    return Error{"max_label_values must be 1 to " + std::to_string(record::LabelTable::kMaxValues), "100 is the default"};
+  }
   return {};
 }
 
@@ -57,6 +60,7 @@ struct Session::Impl {
 
   Result<void> record() {
     const std::uint64_t interval = options.exact ? record::kExact : options.interval_bytes;
+    g_recorder.labels().set_max_values(options.max_label_values);
     if (!g_recorder.start(interval, options.max_frames, hook::behind() == hook::Allocator::glibc)) {
       return Error{"the interval was changed to more than " + std::to_string(record::Recorder::kIntervals) +
                        " different values",
@@ -113,6 +117,7 @@ std::vector<std::pair<std::string, std::string>> Session::Impl::facts() {
       {"sites", count(g_recorder.sites().size() - 1)},
       {"samples dropped", count(drops.region_full + drops.large_untracked + drops.lock_timeouts)},
       {"samples in the folded site", count(g_recorder.sites().folded())},
+      {"samples with labels folded", count(g_recorder.labels().folded())},
       {"stacks truncated", count(drops.stacks_truncated)},
       {"Holdfast's own memory", base::format_bytes(static_cast<double>(g_recorder.own_bytes()))},
       {"sampled blocks' spans", base::format_bytes(static_cast<double>(g_recorder.region().bytes_in_use()))},

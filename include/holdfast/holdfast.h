@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include <holdfast/labels.h>
 #include <holdfast/result.h>
 
 namespace holdfast {
@@ -35,6 +36,10 @@ struct Options {
 
   // Show the program's arguments at /debug/pprof/cmdline. Switch off where they hold secrets.
   bool show_arguments = true;
+
+  // Values of one label key told apart, 1 to 1000; further ones share "(other)". Each is a series in Pyroscope and makes
+  // the profile longer.
+  std::uint32_t max_label_values = 100;
 };
 
 // A running recording and, if asked for, its endpoint. Movable, not copyable; closes on destruction.

@@ -163,6 +163,7 @@ void Recorder::forget_thread(ThreadState& thread) noexcept {
     thread.registered = false;
     thread.exiting = true;
   }
+  forget_labels(thread);
   MemoTable* memo = thread.memo;
   thread.memo = nullptr;
   if (memo != nullptr) free_memo_table(memo);
@@ -219,7 +220,7 @@ SiteId Recorder::capture_site(const StackStart& start) noexcept {
   }
   if (memo != nullptr) {
     const MemoResult result = unwind_stack_memo(*memo, start, pcs, max);
-    if (result.hit) return SiteId{result.id};
+    if (result.hit) return with_labels(SiteId{result.id});
     capture = result.capture;
   } else {
     capture = unwind_stack(start, pcs, max);
@@ -231,7 +232,13 @@ SiteId Recorder::capture_site(const StackStart& start) noexcept {
   const std::uint32_t depth = std::min(capture.depth - own, max - kOwnFramesAtMost);
   const SiteId site = sites_.intern(pcs + own, depth);
   if (memo != nullptr && site != SiteId::folded) remember(*memo, index(site));
-  return site;
+  return with_labels(site);
+}
+
+// What is remembered of a stack is its site without labels: they may change while the stack stays the same.
+SiteId Recorder::with_labels(SiteId site) noexcept {
+  if (t_state.labels == nullptr) return site;
+  return sites_.labelled(site, labels_in_force(t_state, labels_));
 }
 
 std::size_t Recorder::own_bytes() const noexcept { return base::mapped_bytes(); }
@@ -263,6 +270,8 @@ void Recorder::before_fork() noexcept {
   for (Shard& shard : shards_) take(shard.lock);
   take(region_.lock());
   take(sites_.lock());
+  take(labels_.lock());
+  for (int i = 0; i < LabelPool::kLists; ++i) take(label_pool_.lock(i));
   take(work_.lock());
 }
 
@@ -284,6 +293,8 @@ void Recorder::after_fork(bool in_child) noexcept {
   for (Shard& shard : shards_) release(shard.lock);
   release(region_.lock());
   release(sites_.lock());
+  release(labels_.lock());
+  for (int i = 0; i < LabelPool::kLists; ++i) release(label_pool_.lock(i));
   release(work_.lock());
 }
 

@@ -11,6 +11,8 @@
 
 #include "base/shared.h"
 #include "base/spin_lock.h"
+#include "record/label_scope.h"
+#include "record/label_table.h"
 #include "record/region.h"
 #include "record/shard.h"
 #include "record/site_table.h"
@@ -91,7 +93,7 @@ class HOLDFAST_SHARED Recorder {
 
   // Whether this allocation is sampled. `countdown` is what the thread's countdown was on entry.
   Decision decide(std::size_t size, std::uint64_t countdown) noexcept;
-  // The site of the caller's stack; frames inside Holdfast's hook are left out.
+  // The site of the caller's stack and of the labels in force; frames inside Holdfast's hook are left out.
   SiteId capture_site(const StackStart& start) noexcept;
   // A small sampled block, recorded; nullptr (and a counter) when it cannot be had.
   void* take_small(std::size_t size, std::size_t alignment, SiteId site, std::uint16_t interval_id) noexcept;
@@ -118,6 +120,8 @@ class HOLDFAST_SHARED Recorder {
   Shard& shard(int i) noexcept { return shards_[i]; }
   const Shard& shard(int i) const noexcept { return shards_[i]; }
   SiteTable& sites() noexcept { return sites_; }
+  LabelTable& labels() noexcept { return labels_; }
+  LabelPool& label_pool() noexcept { return label_pool_; }
   Region& region() noexcept { return region_; }
   const Region& region() const noexcept { return region_; }
   WorkClock& work() noexcept { return work_; }
@@ -148,6 +152,7 @@ class HOLDFAST_SHARED Recorder {
 
   void begin_epoch(std::uint64_t interval_bytes, std::uint16_t id, bool recording) noexcept;
   bool intern_interval(std::uint64_t interval_bytes, std::uint16_t& id) noexcept;
+  SiteId with_labels(SiteId site) noexcept;
   void register_thread() noexcept;
   void notice_threads(std::uint32_t epoch) noexcept;
   Released release_small(void* p) noexcept;
@@ -157,6 +162,8 @@ class HOLDFAST_SHARED Recorder {
   void tick(std::int64_t now) noexcept;
 
   SiteTable sites_;
+  LabelTable labels_;
+  LabelPool label_pool_;
   Region region_;
   WorkClock work_;
   Drops drops_;

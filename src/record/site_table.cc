@@ -18,12 +18,18 @@ std::uint64_t hash_stack(const std::uintptr_t* stack, std::uint32_t depth) noexc
 
 }  // namespace
 
-SiteId SiteTable::find(std::uint32_t head, std::uint64_t hash, const std::uintptr_t* stack,
-                       std::uint32_t depth) const noexcept {
+SiteId SiteTable::fold() noexcept {
+  folded_.fetch_add(1, std::memory_order_relaxed);
+  return SiteId::folded;
+}
+
+SiteId SiteTable::find(std::uint32_t head, const Site& wanted) const noexcept {
   for (std::uint32_t id = head; id != 0;) {
     const Site* site = sites_.at(id);
-    if (site->hash == hash && site->depth == depth &&
-        std::memcmp(site->stack, stack, depth * sizeof(*stack)) == 0) {
+    if (site->hash == wanted.hash && site->depth == wanted.depth && site->labels == wanted.labels &&
+        site->unlabelled == wanted.unlabelled &&
+        (wanted.unlabelled != 0 ||
+         std::memcmp(site->stack, wanted.stack, wanted.depth * sizeof(*wanted.stack)) == 0)) {
       return SiteId{id};
     }
     id = site->next;
@@ -31,36 +37,58 @@ SiteId SiteTable::find(std::uint32_t head, std::uint64_t hash, const std::uintpt
   return SiteId::folded;
 }
 
-SiteId SiteTable::intern(const std::uintptr_t* stack, std::uint32_t depth) noexcept {
-  const std::uint64_t hash = hash_stack(stack, depth);
-  std::atomic<std::uint32_t>* head = heads_.at_grow(hash % kBuckets);
-  if (head == nullptr) {
-    folded_.fetch_add(1, std::memory_order_relaxed);
-    return SiteId::folded;
-  }
-  SiteId known = find(head->load(std::memory_order_acquire), hash, stack, depth);
-  if (known != SiteId::folded) return known;
-
+// Enters `wanted`, whose stack is copied unless another site has it.
+SiteId SiteTable::enter(std::atomic<std::uint32_t>& head, const Site& wanted) noexcept {
   const base::SpinGuard guard(lock_);
-  if (guard) {
-    known = find(head->load(std::memory_order_acquire), hash, stack, depth);
-    if (known != SiteId::folded) return known;
-    const std::uint32_t id = size_.load(std::memory_order_relaxed);
-    Site* site = sites_.at_grow(id);
-    void* copy = site == nullptr ? nullptr : arena_take(depth * sizeof(*stack));
-    if (copy != nullptr) {
-      std::memcpy(copy, stack, depth * sizeof(*stack));
-      site->hash = hash;
-      site->stack = static_cast<const std::uintptr_t*>(copy);
-      site->depth = depth;
-      site->next = head->load(std::memory_order_relaxed);
-      size_.store(id + 1, std::memory_order_release);
-      head->store(id, std::memory_order_release);
-      return SiteId{id};
-    }
+  if (!guard) return fold();
+  const std::uint32_t first = head.load(std::memory_order_acquire);
+  if (const SiteId known = find(first, wanted); known != SiteId::folded) return known;
+  const std::uint32_t id = size_.load(std::memory_order_relaxed);
+  Site* site = sites_.at_grow(id);
+  const std::size_t bytes = wanted.depth * sizeof(*wanted.stack);
+  void* copy = nullptr;
+  if (site != nullptr && wanted.unlabelled == 0) {
+    copy = arena_take(bytes);
+    if (copy == nullptr) return fold();
+    std::memcpy(copy, wanted.stack, bytes);
   }
-  folded_.fetch_add(1, std::memory_order_relaxed);
-  return SiteId::folded;
+  if (site == nullptr) return fold();
+  site->hash = wanted.hash;
+  site->stack = copy != nullptr ? static_cast<const std::uintptr_t*>(copy) : wanted.stack;
+  site->depth = wanted.depth;
+  site->unlabelled = wanted.unlabelled;
+  site->labels = wanted.labels;
+  site->next = first;
+  size_.store(id + 1, std::memory_order_release);
+  head.store(id, std::memory_order_release);
+  return SiteId{id};
+}
+
+SiteId SiteTable::intern(const std::uintptr_t* stack, std::uint32_t depth) noexcept {
+  Site wanted{};
+  wanted.hash = hash_stack(stack, depth);
+  wanted.stack = stack;
+  wanted.depth = depth;
+  std::atomic<std::uint32_t>* head = bucket(wanted.hash);
+  if (head == nullptr) return fold();
+  const SiteId known = find(head->load(std::memory_order_acquire), wanted);
+  return known != SiteId::folded ? known : enter(*head, wanted);
+}
+
+SiteId SiteTable::labelled(SiteId stack, LabelSetId labels) noexcept {
+  if (stack == SiteId::folded || labels == LabelSetId::none) return stack;
+  const Site* plain = sites_.at(index(stack));
+  Site wanted{};
+  wanted.hash = base::mix(std::uint64_t{index(stack)} << 32 | index(labels));
+  wanted.stack = plain->stack;
+  wanted.depth = plain->depth;
+  wanted.unlabelled = index(stack);
+  wanted.labels = labels;
+  std::atomic<std::uint32_t>* head = bucket(wanted.hash);
+  SiteId site = head == nullptr ? fold() : find(head->load(std::memory_order_acquire), wanted);
+  if (site == SiteId::folded && head != nullptr) site = enter(*head, wanted);
+  // Rather a sample without its labels than one without its stack.
+  return site == SiteId::folded ? stack : site;
 }
 
 void SiteTable::note_size(SiteId id, std::uint64_t size, std::int64_t now_ns) noexcept {

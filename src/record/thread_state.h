@@ -12,6 +12,8 @@ namespace holdfast::record {
 // The countdown of a thread that must not be sampled: it never runs out.
 inline constexpr std::uint64_t kParked = std::uint64_t{1} << 62;
 
+struct LabelNode;
+
 struct ThreadState {
   // Bytes this thread may still allocate before the slow path looks at an allocation. Zero-initialised: the first
   // allocation of a thread always goes there. Other threads store 0 here to be noticed (a relaxed atomic store).
@@ -19,6 +21,7 @@ struct ThreadState {
 
   std::uint64_t random;          // state of base::Random; 0 until seeded
   MemoTable* memo;               // exact mode only
+  LabelNode* labels;             // the innermost label in force; see label_scope.h
   ThreadState* next;             // registry list
   ThreadState* previous;
   std::uint32_t epoch;           // the recorder's epoch this thread has last seen

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <string_view>
 
 #include "record/clock.h"
 #include "snapshot/cohorts.h"
@@ -159,6 +160,12 @@ class Freezer {
     if (t.allocs == 0) return;
     const record::Site* site = recorder_.sites().at(id);
     if (id != 0 && site != nullptr) out.stack.assign(site->stack, site->stack + site->depth);
+    if (id != 0 && site != nullptr) {
+      recorder_.labels().each(site->labels, [&](std::string_view key, std::string_view value) {
+        out.labels.emplace_back(key, value);
+      });
+      std::ranges::sort(out.labels);
+    }
     out.alloc_objects = t.alloc_objects;
     out.alloc_bytes = t.alloc_bytes;
     // Frees subtract the very weights that were added, but sums of doubles leave dust.
@@ -218,6 +225,8 @@ void add_counters(Recorder& recorder, profile::HeapHistory& history) {
   add("samples dropped: large block not trackable", drops.large_untracked.load());
   add("samples dropped: lock timeout", drops.lock_timeouts.load());
   add("samples folded: too many sites", recorder.sites().folded());
+  add("samples with labels folded: too many values", recorder.labels().folded());
+  add("labels ignored: too many at once", recorder.label_pool().refused());
   add("stacks truncated", drops.stacks_truncated.load());
   add("stacks empty", drops.stacks_empty.load());
   add("frees deferred", drops.frees_deferred.load());

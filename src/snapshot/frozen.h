@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "profile/history.h"
@@ -13,6 +14,8 @@ namespace holdfast::snapshot {
 struct FrozenSite {
   std::vector<std::uint64_t> stack;  // return addresses, leaf first, Holdfast's own frames already trimmed; empty for
                                      // the folded site (sites beyond the table's limit)
+  std::vector<std::pair<std::string, std::string>> labels;  // key and value, in the order of the keys, as the program
+                                                            // gave them
   double alloc_objects = 0, alloc_bytes = 0;  // unbiased
   double inuse_objects = 0, inuse_bytes = 0;  // unbiased, equal to the sums over `history.live`
   profile::SiteHistory history;      // `sample` not set yet

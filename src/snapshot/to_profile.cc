@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "base/units.h"
+#include "profile/utf8.h"
 
 namespace holdfast::snapshot {
 
@@ -119,6 +121,12 @@ class Builder {
     for (std::uint64_t pc : site.stack) sample.locations.push_back(location(call_address(pc)));
     sample.values = values_of(totals_of(site));
     sample.labels = labels_of(totals_of(site));
+    for (const auto& [key, value] : site.labels) {
+      sample.labels.push_back({.key = key, .text = profile::to_utf8(value), .number = 0, .unit = {}});
+      bytes_ += 8;
+      // A string is written once, however many rows have it.
+      if (label_values_.insert(sample.labels.back().text).second) bytes_ += 4 + sample.labels.back().text.size();
+    }
     if (profile_.history) {
       profile::SiteHistory history = site.history;
       history.sample = static_cast<std::uint32_t>(profile_.samples.size());
@@ -173,6 +181,7 @@ class Builder {
   std::unordered_map<std::uint64_t, std::size_t> place_of_;     // address -> index into the explanation
   std::vector<std::uint32_t> location_of_;                      // by that index
   std::unordered_map<std::string, std::uint32_t> function_of_;  // by system name
+  std::unordered_set<std::string> label_values_;
   std::size_t bytes_ = 0;
 };
 

@@ -19,7 +19,7 @@ struct ProfileLimits {
 // One row per site: unbiased values rounded to whole numbers, rows of nothing but zeros dropped, the largest
 // first (by bytes in use, then by bytes allocated). What exceeds the limits is folded into one visible last
 // row, and a comment says so. Each row carries the mean size of the site's allocations as the numeric label
-// "bytes"; history.sites refers to the rows. `default_type` is "inuse_space" or "alloc_space".
+// "bytes", and the labels the program gave as string labels; history.sites refers to the rows. `default_type` is "inuse_space" or "alloc_space".
 profile::Profile to_profile(const Frozen& frozen, Symbolizer& symbolizer, const ProfileLimits& limits = {},
                             const std::string& default_type = "inuse_space");
 

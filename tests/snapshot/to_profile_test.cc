@@ -72,6 +72,18 @@ TEST_F(ToProfile, AlwaysHasTheFourSampleTypesWithInUseSpaceLast) {
   EXPECT_THAT(p.comments, ElementsAre("recording for 5 min"));
 }
 
+TEST_F(ToProfile, GivesEachSetOfLabelsARowWithTheLabelsAsText) {
+  FrozenSite labelled = site({return_address(&leaking_function)}, 2, 200, 2, 200);
+  labelled.labels = {{"route", "/v1"}, {"tenant", "caf\xe9"}};
+  const auto p = make(frozen({site({return_address(&leaking_function)}, 1, 100, 1, 100), labelled}));
+  ASSERT_EQ(p.samples.size(), 2u);
+  EXPECT_EQ(p.samples[0].locations, p.samples[1].locations);
+  EXPECT_THAT(p.samples[0].labels,
+              ElementsAre(profile::Label{"bytes", "", 100, "bytes"}, profile::Label{"route", "/v1", 0, ""},
+                          profile::Label{"tenant", "caf\\xe9", 0, ""}));
+  EXPECT_THAT(p.samples[1].labels, ElementsAre(profile::Label{"bytes", "", 100, "bytes"}));
+}
+
 TEST_F(ToProfile, RoundsTheValuesAndTellsTheMeanSize) {
   const auto p = make(frozen({site({return_address(&leaking_function)}, 3.4, 1001.6, 1.5, 499.5)}));
   ASSERT_EQ(p.samples.size(), 1u);
