@@ -2,18 +2,20 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <mutex>
 #include <utility>
 
 #include "base/files.h"
 #include "base/units.h"
+#include "control_routes.h"
+#include "endpoint.h"
 #include "explain.h"
 #include "hook/real.h"
 #include "hook/slow_path.h"
 #include "profile/pprof.h"
 #include "record/recorder.h"
-#include "serve/server.h"
+#include "serve/routes.h"
+#include "snapshot/fork_mutex.h"
 
 namespace holdfast {
 namespace {
@@ -37,9 +39,6 @@ Result<void> check(const Options& options) {
   return {};
 }
 
-// For the life of an endpoint's thread.
-void be_quiet() { static thread_local const record::QuietScope quiet; }
-
 std::string program_arguments(bool show) {
   if (!show) return "(arguments are not shown)";
   Result<std::string> raw = base::read_file("/proc/self/cmdline", 1 << 20);
@@ -52,11 +51,8 @@ std::string program_arguments(bool show) {
 
 struct Session::Impl {
   Options options;
-  std::unique_ptr<serve::Routes> routes;
-  std::unique_ptr<serve::Server> server;
-  std::mutex closing_mutex;
-  std::condition_variable closing_changed;
-  bool closing = false;
+  snapshot::ForkMutex options_mutex;  // the endpoint's threads change the interval too
+  std::unique_ptr<Endpoint> endpoint;
 
   Result<void> record() {
     const std::uint64_t interval = options.exact ? record::kExact : options.interval_bytes;
@@ -69,33 +65,43 @@ struct Session::Impl {
     return {};
   }
 
+  Result<void> start() {
+    const std::lock_guard lock(options_mutex);
+    return g_recorder.recording() ? Result<void>() : record();
+  }
+
+  Result<void> set_interval(std::uint64_t bytes) {
+    const std::lock_guard lock(options_mutex);
+    Options changed = options;
+    changed.interval_bytes = bytes;
+    changed.exact = bytes == record::kExact;
+    if (const Result<void> checked = check(changed); !checked) return checked;
+    options = std::move(changed);
+    return g_recorder.recording() ? record() : Result<void>();
+  }
+
   Result<void> serve() {
     serve::Sources sources;
     sources.heap = [](const std::string& type) { return Explainer::instance().heap(type); };
     sources.names = [](const std::vector<std::uint64_t>& a) { return Explainer::instance().names(a); };
     sources.command_line = [show = options.show_arguments] { return program_arguments(show); };
     sources.facts = [] { return facts(); };
-    sources.wait = [this](int seconds) {
-      std::unique_lock lock(closing_mutex);
-      return !closing_changed.wait_for(lock, std::chrono::seconds(seconds), [this] { return closing; });
-    };
-    routes = std::make_unique<serve::Routes>(std::move(sources));
-    Result<std::unique_ptr<serve::Server>> started =
-        serve::Server::start({options.listen, be_quiet}, [this](const serve::Request& r) { return routes->handle(r); });
-    if (!started) return started.error();
-    server = std::move(started).value();
+    sources.more = control_routes({.is_on = [] { return g_recorder.recording(); },
+                                   .interval_bytes = [] { return g_recorder.interval_bytes(); },
+                                   .start = [this] { return start(); },
+                                   .stop = [] { g_recorder.stop(); },
+                                   .set_interval = [this](std::uint64_t bytes) { return set_interval(bytes); }});
+    Result<std::unique_ptr<Endpoint>> opened = Endpoint::open(options, std::move(sources));
+    if (!opened) return opened.error();
+    endpoint = std::move(opened).value();
     return {};
   }
 
   static std::vector<std::pair<std::string, std::string>> facts();
 
   ~Impl() {
-    {
-      const std::lock_guard lock(closing_mutex);
-      closing = true;
-    }
-    closing_changed.notify_all();
-    server.reset();
+    // First the door, then the recording: nobody asks about what is being taken down.
+    endpoint.reset();
     g_recorder.stop();
     g_open.store(false);
   }
@@ -146,9 +152,7 @@ Result<Session> Session::open(Options options) {
   }
   hook::install_fork_handlers();
   Explainer::instance();
-  if (!impl->options.listen.empty()) {
-    if (const Result<void> served = impl->serve(); !served) return served.error();
-  }
+  if (const Result<void> served = impl->serve(); !served) return served.error();
   if (impl->options.start) {
     if (const Result<void> recorded = impl->record(); !recorded) return recorded.error();
   }
@@ -166,9 +170,8 @@ void Session::stop() noexcept {
 
 Result<void> Session::start() {
   if (impl_ == nullptr) return Error{"the session is closed", "open a new one"};
-  if (g_recorder.recording()) return {};
   const record::QuietScope quiet;
-  return impl_->record();
+  return impl_->start();
 }
 
 bool Session::recording() const noexcept { return impl_ != nullptr && g_recorder.recording(); }
@@ -176,17 +179,16 @@ bool Session::recording() const noexcept { return impl_ != nullptr && g_recorder
 Result<void> Session::set_interval(std::uint64_t bytes) {
   if (impl_ == nullptr) return Error{"the session is closed", "open a new one"};
   const record::QuietScope quiet;
-  Options changed = impl_->options;
-  changed.interval_bytes = bytes;
-  changed.exact = bytes == record::kExact;
-  if (const Result<void> checked = check(changed); !checked) return checked;
-  impl_->options = std::move(changed);
-  return g_recorder.recording() ? impl_->record() : Result<void>();
+  return impl_->set_interval(bytes);
 }
 
-std::string Session::address() const {
-  return impl_ == nullptr || impl_->server == nullptr ? std::string() : impl_->server->address();
+void Session::set_answering(bool on) noexcept {
+  if (impl_ != nullptr) impl_->endpoint->set_answering(on);
 }
+
+bool Session::answering() const noexcept { return impl_ != nullptr && impl_->endpoint->answering(); }
+
+std::string Session::address() const { return impl_ == nullptr ? std::string() : impl_->endpoint->address(); }
 
 Result<std::string> Session::heap_profile() const {
   if (impl_ == nullptr) return Error{"the session is closed", "open a new one"};

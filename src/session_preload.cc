@@ -2,11 +2,13 @@
 // before main, and writes a last dump before the program's static destructors run. Never throws, never ends the program.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <string>
+#include <vector>
 
 #include <holdfast/holdfast.h>
 
@@ -35,9 +37,26 @@ void say(const Error& error, const char* consequence) {
   std::fprintf(stderr, "%s\n", line.c_str());
 }
 
+// "a.example,b.example" taken apart.
+std::vector<std::string> words(const std::string& list) {
+  std::vector<std::string> words;
+  for (std::size_t begin = 0; begin < list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    if (end > begin) words.push_back(list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return words;
+}
+
 Result<Options> options_from_environment() {
   Options options;
   options.listen = environment("HOLDFAST_LISTEN");
+  options.auth_file = environment("HOLDFAST_AUTH_FILE");
+  options.tls_certificate = environment("HOLDFAST_TLS_CERT");
+  options.tls_key = environment("HOLDFAST_TLS_KEY");
+  options.tls_client_ca = environment("HOLDFAST_TLS_CLIENT_CA");
+  options.allowed_hosts = words(environment("HOLDFAST_ALLOWED_HOSTS"));
+  options.show_arguments = environment("HOLDFAST_SHOW_ARGUMENTS") != "0";
   const std::string interval = environment("HOLDFAST_INTERVAL");
   if (interval == "exact") {
     options.exact = true;

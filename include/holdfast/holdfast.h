@@ -11,8 +11,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <holdfast/labels.h>
+#include <holdfast/http.h>
 #include <holdfast/result.h>
 
 namespace holdfast {
@@ -40,6 +42,18 @@ struct Options {
   // Values of one label key told apart, 1 to 1000; further ones share "(other)". Each is a series in Pyroscope and makes
   // the profile longer.
   std::uint32_t max_label_values = 100;
+  // Who may ask. A file of names and password hashes for HTTP Basic, and of hashed tokens for Bearer; docs/endpoint.md
+  // tells how to make it. It is read again when it changes.
+  std::string auth_file = {};
+
+  // PEM files: the endpoint's certificate and its key (empty: in the same file) make it https. With a CA for clients,
+  // only those that show a certificate signed by it get in.
+  std::string tls_certificate = {};
+  std::string tls_key = {};
+  std::string tls_client_ca = {};
+
+  // Names by which clients may call the endpoint, besides the loopback's: the Host header must be one of them.
+  std::vector<std::string> allowed_hosts = {};
 };
 
 // A running recording and, if asked for, its endpoint. Movable, not copyable; closes on destruction.
@@ -66,6 +80,11 @@ class Session {
 
   // Changes the mean bytes between two samples for all threads. Samples taken before keep the weight of their own interval.
   [[nodiscard]] Result<void> set_interval(std::uint64_t bytes);
+
+  // Switches the endpoint off and on while the program runs. Off, every request gets 503, but for the POST to
+  // /debug/holdfast/endpoint that switches it on again. The recording goes on.
+  void set_answering(bool on) noexcept;
+  bool answering() const noexcept;
 
   // The endpoint's address as clients write it: "http://127.0.0.1:6060" or "unix:/path"; empty without an endpoint.
   std::string address() const;

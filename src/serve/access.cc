@@ -1,96 +1,85 @@
 #include "serve/access.h"
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
+#include <mutex>
+
+#include "serve/credentials.h"
+#include "serve/listen_address.h"
 
 namespace holdfast::serve {
 namespace {
 
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(),
-                         [](unsigned char c) { return static_cast<char>(c < 128 ? std::tolower(c) : c); });
-  return text;
-}
-
-// All of 127.0.0.0/8, as digits and dots only: "127.example.com" is a name like any other.
-bool is_loopback(const std::string& host) {
-  if (host == "localhost" || host == "::1") return true;
-  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos;
-}
-
-// Splits "host:port", "[v6]:port" or a bare host; the port is left empty where there is none.
-struct HostPort {
-  std::string host, port;
-};
-std::optional<HostPort> split(const std::string& text) {
-  if (text.starts_with('[')) {
-    const std::size_t close = text.find(']');
-    if (close == std::string::npos) return std::nullopt;
-    const std::string rest = text.substr(close + 1);
-    if (!rest.empty() && rest[0] != ':') return std::nullopt;
-    return HostPort{text.substr(1, close - 1), rest.empty() ? "" : rest.substr(1)};
-  }
-  const std::size_t colon = text.find(':');
-  if (colon == std::string::npos) return HostPort{text, ""};
-  if (text.find(':', colon + 1) != std::string::npos) return std::nullopt;
-  return HostPort{text.substr(0, colon), text.substr(colon + 1)};
-}
-
-std::optional<int> parse_port(const std::string& text) {
-  int port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc() || end != text.data() + text.size() || port < 0 || port > 65535)
-    return std::nullopt;
-  return port;
-}
-
-Response forbidden(const std::string& why) {
-  return {403, {{"Content-Type", "text/plain; charset=utf-8"}, {"X-Go-Pprof", "1"}}, why + "\n"};
+// The scheme and host of the page a request was made from must be ours.
+bool is_own_origin(const std::string& origin, const Request& request, const Door& door) {
+  const std::string host = lower(request.header("host"));
+  if (origin == (door.is_tls ? "https://" : "http://") + host) return true;
+  // TLS may end before the program's own server.
+  return door.kind == Door::Kind::host && origin == "https://" + host;
 }
 
 }  // namespace
 
-Result<ListenAddress> parse_listen_address(const std::string& text) {
-  if (text.starts_with("unix:")) {
-    const std::string path = text.substr(5);
-    // sockaddr_un holds 108 bytes with the terminating NUL (unix(7)).
-    if (path.empty() || path.size() > 107) {
-      return Error{"'" + text + "' is no usable socket path", "give unix:/path with at most 107 characters"};
-    }
-    return ListenAddress{"", 0, path};
-  }
-  const std::optional<HostPort> parts = split(text);
-  const std::optional<int> port = parts ? parse_port(parts->port) : std::nullopt;
-  if (!port || parts->port.empty()) {
-    return Error{"'" + text + "' is no address to listen at",
-                 "give host:port such as 127.0.0.1:6060, or unix:/path"};
-  }
-  const std::string host = parts->host.empty() ? "127.0.0.1" : lower(parts->host);
-  if (!is_loopback(host)) {
-    return Error{"refusing to listen at " + text +
-                     ": it is not this machine's loopback and nothing asks for a password",
-                 "listen at 127.0.0.1 or unix:/path, and reach it from elsewhere through ssh -L"};
-  }
-  return ListenAddress{host, *port, ""};
+struct Access::Doorkeeper {
+  std::mutex mutex;
+  Credentials credentials;
+};
+
+Access::Access(AccessOptions options) : options_(std::move(options)) {
+  for (std::string& host : options_.allowed_hosts) host = lower(host);
+}
+Access::~Access() = default;
+
+Result<std::unique_ptr<Access>> Access::open(AccessOptions options) {
+  std::unique_ptr<Access> access(new Access(std::move(options)));
+  if (access->options_.auth_file.empty()) return access;
+  Result<Credentials> credentials = Credentials::open(access->options_.auth_file);
+  if (!credentials) return credentials.error();
+  access->doorkeeper_.reset(new Doorkeeper{{}, std::move(credentials).value()});
+  return access;
 }
 
-std::optional<Response> refuse_stranger(const Request& request, const ListenAddress& address) {
-  if (address.unix_path.empty()) {
-    const std::optional<HostPort> host = split(lower(request.header("host")));
-    if (!host || !is_loopback(host->host) || request.headers.count("host") != 1) {
-      return forbidden("the Host header names another machine; ask for 127.0.0.1 or localhost");
-    }
+bool Access::asks_for_password() const { return doorkeeper_ != nullptr; }
+
+bool Access::knows_host(const Request& request, const Door& door) const {
+  if (door.kind == Door::Kind::unix || door.kind == Door::Kind::host) return true;
+  const std::optional<HostPort> host = split_host(lower(request.header("host")));
+  if (!host || request.headers.count("host") != 1) return false;
+  if (std::ranges::find(options_.allowed_hosts, host->host) != options_.allowed_hosts.end()) return true;
+  if (door.kind == Door::Kind::loopback) return is_loopback_host(host->host);
+  return options_.allowed_hosts.empty() && !host->host.empty();
+}
+
+std::optional<Response> Access::refuse(const Request& request, const Door& door) {
+  if (!knows_host(request, door)) {
+    return serve::refuse(403, door.kind == Door::Kind::loopback
+                                  ? "the Host header names another machine; ask for 127.0.0.1 or localhost"
+                                  : "the Host header is none of the allowed hosts");
   }
   const std::string site = request.header("sec-fetch-site");
-  if (!site.empty() && site != "same-origin" && site != "none") {
-    return forbidden("a page of another site may not read the heap; open the address itself");
-  }
   const std::string origin = lower(request.header("origin"));
-  if (!origin.empty() && origin != "http://" + lower(request.header("host"))) {
-    return forbidden("a page of another site may not read the heap; open the address itself");
+  if ((!site.empty() && site != "same-origin" && site != "none") ||
+      (!origin.empty() && !is_own_origin(origin, request, door))) {
+    return serve::refuse(403, "a page of another site may not read the heap; open the address itself");
   }
-  return std::nullopt;
+  return doorkeeper_ ? refuse_nobody(request) : std::nullopt;
+}
+
+std::optional<Response> Access::refuse_nobody(const Request& request) {
+  Credentials::Answer answer = Credentials::Answer::no;
+  if (request.headers.count("authorization") == 1) {
+    const std::lock_guard lock(doorkeeper_->mutex);
+    answer = doorkeeper_->credentials.check(request.header("authorization"));
+  }
+  if (answer == Credentials::Answer::yes) return std::nullopt;
+  if (answer == Credentials::Answer::too_many_wrong) {
+    Response response = serve::refuse(429, "too many wrong passwords; try again in a moment");
+    response.headers.emplace_back("Retry-After", "1");
+    return response;
+  }
+  Response response =
+      serve::refuse(401, "a name and password are needed: http://NAME:PASSWORD@HOST:PORT/debug/pprof/heap");
+  response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"holdfast\", charset=\"UTF-8\"");
+  return response;
 }
 
 }  // namespace holdfast::serve

@@ -18,7 +18,7 @@ int milliseconds_until(std::chrono::steady_clock::time_point deadline) {
 }  // namespace
 
 bool Connection::wait(short events, Clock::time_point deadline) const {
-  pollfd watched[] = {{socket_.fd(), events, 0}, {stop_fd_, POLLIN, 0}};
+  pollfd watched[] = {{channel_.fd(), events, 0}, {stop_fd_, POLLIN, 0}};
   for (;;) {
     const int ready = ::poll(watched, 2, milliseconds_until(deadline));
     if (ready < 0 && errno == EINTR) continue;
@@ -27,7 +27,7 @@ bool Connection::wait(short events, Clock::time_point deadline) const {
 }
 
 int Connection::wait_for_either(int other_fd, std::chrono::milliseconds time) const {
-  pollfd watched[] = {{socket_.fd(), POLLIN, 0}, {stop_fd_, POLLIN, 0}, {other_fd, POLLIN, 0}};
+  pollfd watched[] = {{channel_.fd(), POLLIN, 0}, {stop_fd_, POLLIN, 0}, {other_fd, POLLIN, 0}};
   const int ready = ::poll(watched, 3, static_cast<int>(time.count()));
   if (ready <= 0) return 0;
   if (watched[1].revents != 0) return -1;
@@ -37,27 +37,28 @@ int Connection::wait_for_either(int other_fd, std::chrono::milliseconds time) co
 void Connection::begin_request() {
   budget_ = kRequestBytes;
   request_deadline_ = Clock::now() + kRequestTime;
-  begin_response();
+  begin_response(0);
 }
 
-void Connection::begin_response() { response_deadline_ = Clock::now() + kResponseTime; }
+void Connection::begin_response(std::size_t bytes) {
+  response_deadline_ = Clock::now() + kResponseTime + std::chrono::seconds(bytes / kResponseBytesPerSecond);
+}
 
 bool Connection::client_waits() const {
-  pollfd watched = {socket_.fd(), POLLRDHUP, 0};
+  pollfd watched = {channel_.fd(), POLLRDHUP, 0};
   return ::poll(&watched, 1, 0) == 0;
 }
 
 ssize_t Connection::read(char* to, std::size_t size) {
   if (begin_ == end_) {
     if (budget_ == 0) return -1;
-    ssize_t got = -1;
+    Channel::Step step;
     do {
-      if (!wait(POLLIN, request_deadline_)) return -1;
-      got = ::recv(socket_.fd(), buffer_.data(), std::min(buffer_.size(), budget_), 0);
-    } while (got < 0 && (errno == EINTR || errno == EAGAIN));
-    if (got <= 0) return got;
+      step = channel_.receive(buffer_.data(), std::min(buffer_.size(), budget_));
+    } while (step.wait_for != 0 && wait(step.wait_for, request_deadline_));
+    if (step.count <= 0) return step.count;
     begin_ = 0;
-    end_ = static_cast<std::size_t>(got);
+    end_ = static_cast<std::size_t>(step.count);
     budget_ -= end_;
   }
   const std::size_t taken = std::min(size, end_ - begin_);
@@ -69,12 +70,11 @@ ssize_t Connection::read(char* to, std::size_t size) {
 ssize_t Connection::write(const char* from, std::size_t size) {
   std::size_t done = 0;
   while (done < size) {
-    const ssize_t sent = ::send(socket_.fd(), from + done, size - done, MSG_NOSIGNAL);
-    if (sent > 0) {
-      done += static_cast<std::size_t>(sent);
-    } else if (sent < 0 && errno == EAGAIN) {
-      if (!wait(POLLOUT, std::min(response_deadline_, Clock::now() + kStallTime))) return -1;
-    } else if (sent == 0 || errno != EINTR) {
+    const Channel::Step step = channel_.send(from + done, size - done);
+    if (step.count > 0) {
+      done += static_cast<std::size_t>(step.count);
+    } else if (step.wait_for == 0 ||
+               !wait(step.wait_for, std::min(response_deadline_, Clock::now() + kStallTime))) {
       return -1;
     }
   }
@@ -82,15 +82,16 @@ ssize_t Connection::write(const char* from, std::size_t size) {
 }
 
 void Connection::finish() {
-  ::shutdown(socket_.fd(), SHUT_WR);
+  channel_.end_sending();
   const auto deadline = Clock::now() + std::chrono::seconds(1);
   std::size_t discarded = 0;
+  // As raw bytes: TLS has nothing more to say.
   while (discarded < 4 * kRequestBytes && wait(POLLIN, deadline)) {
-    const ssize_t got = ::recv(socket_.fd(), buffer_.data(), buffer_.size(), 0);
+    const ssize_t got = ::recv(channel_.fd(), buffer_.data(), buffer_.size(), 0);
     if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) break;
     discarded += got > 0 ? static_cast<std::size_t>(got) : 0;
   }
-  socket_.close();
+  channel_.close();
 }
 
 void Connection::get_remote_ip_and_port(std::string& ip, int& port) const {

@@ -11,19 +11,21 @@
 #include <cstddef>
 #include <string>
 
-#include "serve/socket.h"
+#include "serve/channel.h"
 
 namespace holdfast::serve {
 
 class Connection final : public httplib::Stream {
  public:
-  static constexpr std::chrono::seconds kRequestTime{5};     // for a whole request to arrive
-  static constexpr std::chrono::seconds kStallTime{5};       // without a byte taken by the client
-  static constexpr std::chrono::seconds kResponseTime{120};  // for a whole response to leave
+  static constexpr std::chrono::seconds kRequestTime{5};  // for a whole request to arrive
+  static constexpr std::chrono::seconds kStallTime{5};    // without a byte taken by the client
+  // For a whole response to leave: a client that takes it in drops is not waited for.
+  static constexpr std::chrono::seconds kResponseTime{10};
+  static constexpr std::size_t kResponseBytesPerSecond = std::size_t{64} << 10;
   static constexpr std::size_t kRequestBytes = (std::size_t{1} << 20) + (std::size_t{64} << 10);
 
   // `stop_fd` becomes readable when the endpoint ends; every wait ends with it.
-  Connection(Socket socket, int stop_fd) : socket_(std::move(socket)), stop_fd_(stop_fd) {}
+  Connection(Channel channel, int stop_fd) : channel_(std::move(channel)), stop_fd_(stop_fd) {}
 
   enum class Next { request, closed, yielded };
   // Waits for the first byte of a request. Yields, after a short grace, when `other_fd` (the listening
@@ -31,9 +33,9 @@ class Connection final : public httplib::Stream {
   template <typename ShouldYield>
   Next await_request(std::chrono::milliseconds idle, int other_fd, ShouldYield should_yield);
 
-  // Starts the budgets of a request, and of its response.
+  // Starts the budgets of a request, and of a response with a body of so many bytes.
   void begin_request();
-  void begin_response();
+  void begin_response(std::size_t bytes);
 
   // Whether the client still waits for the answer.
   bool client_waits() const;
@@ -59,7 +61,7 @@ class Connection final : public httplib::Stream {
   // endpoint ends.
   int wait_for_either(int other_fd, std::chrono::milliseconds time) const;
 
-  Socket socket_;
+  Channel channel_;
   const int stop_fd_;
   Clock::time_point request_deadline_{};
   Clock::time_point response_deadline_{};
@@ -72,7 +74,7 @@ class Connection final : public httplib::Stream {
 template <typename ShouldYield>
 Connection::Next Connection::await_request(std::chrono::milliseconds idle, int other_fd,
                                            ShouldYield should_yield) {
-  if (begin_ < end_) return Next::request;
+  if (begin_ < end_ || channel_.has_pending()) return Next::request;
   const auto until = Clock::now() + idle;
   auto grace = std::chrono::milliseconds(50);
   for (;;) {

@@ -28,6 +28,16 @@ struct Response {
   std::string body;
 };
 
+// "a=1&b=%20x" taken apart and decoded; a name without '=' has an empty value.
+std::multimap<std::string, std::string> parse_query(const std::string& text);
+
+// %XX decoded where it is well-formed, and '+' as a space if it stands for one.
+std::string decode_percent(const std::string& text, bool plus_is_space);
+
+// The parameter of the query, or else the field of that name in a body that is a form; empty where neither
+// is.
+std::string parameter_or_field(const Request& request, const std::string& name);
+
 // Plain text, not to be taken for anything else.
 Response text(int status, std::string body);
 

@@ -4,7 +4,7 @@
 #include <holdfast/result.h>
 #include <sys/types.h>
 
-#include "serve/access.h"
+#include "serve/listen_address.h"
 #include "serve/socket.h"
 
 namespace holdfast::serve {

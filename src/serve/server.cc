@@ -38,8 +38,10 @@ sigset_t signals_to_block() {
 
 struct Server::Impl {
   Listener listener;
-  std::function<Response(const Request&)> handler;
   std::function<void()> on_thread_start;
+  std::shared_ptr<Access> access;
+  std::optional<TlsContext> tls;
+  Worker::Desk desk;
   const pid_t owner = getpid();
   Socket stop{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   std::atomic<int> free_workers{0};
@@ -68,7 +70,7 @@ bool Server::Impl::start_threads() {
   const sigset_t blocked = signals_to_block();
   sigset_t before;
   pthread_attr_t attributes;
-  for (std::optional<Worker>& worker : workers) worker.emplace(listener.address(), handler);
+  for (std::optional<Worker>& worker : workers) worker.emplace(desk);
   if (!stop || pthread_attr_init(&attributes) != 0) return false;
   pthread_attr_setstacksize(&attributes, kStackBytes);
   // A new thread inherits the mask of its maker: no signal finds it unprepared.
@@ -118,7 +120,9 @@ void Server::Impl::work(Worker& worker) {
     Socket client = accept();
     if (!client) continue;
     try {
-      Connection connection(std::move(client), stop.fd());
+      TlsContext::Session session;
+      if (tls && (session = tls->accept(client.fd())) == nullptr) continue;
+      Connection connection(Channel(std::move(client), std::move(session)), stop.fd());
       worker.serve(connection, listener.fd(), [this] { return free_workers.load() == 0; });
     } catch (...) {
       // Memory was short: this client goes without an answer.
@@ -132,10 +136,32 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options,
                                               std::function<Response(const Request&)> handler) {
   const Result<ListenAddress> address = parse_listen_address(options.listen);
   if (!address) return address.error();
+  std::shared_ptr<Access> access = std::move(options.access);
+  if (!access) access = Access::open({}).value();
+  if (!is_local(*address) && !access->asks_for_password() && options.tls.client_ca_file.empty()) {
+    return Error{"refusing to listen at " + options.listen +
+                     ": other machines reach it, and nobody is asked for a password or a certificate",
+                 "listen at 127.0.0.1 or unix:/path and use ssh -L, or set auth_file or tls_client_ca"};
+  }
+  std::optional<TlsContext> tls;
+  if (!options.tls.is_empty()) {
+    Result<TlsContext> opened = TlsContext::open(options.tls);
+    if (!opened) return opened.error();
+    tls = std::move(opened).value();
+  }
   Result<Listener> listener = Listener::open(*address);
   if (!listener) return listener.error();
   auto impl = std::make_unique<Impl>(std::move(listener).value());
-  impl->handler = std::move(handler);
+  const Door door = {.kind = address->is_unix()   ? Door::Kind::unix
+                             : is_local(*address) ? Door::Kind::loopback
+                                                  : Door::Kind::network,
+                     .is_tls = tls.has_value()};
+  impl->access = std::move(access);
+  impl->tls = std::move(tls);
+  impl->desk.admit = [keeper = impl->access.get(), door](const Request& r) {
+    return keeper->refuse(r, door);
+  };
+  impl->desk.handler = std::move(handler);
   impl->on_thread_start = std::move(options.on_thread_start);
   std::unique_ptr<Server> server(new Server(std::move(impl)));
   if (!server->impl_->start_threads()) {
@@ -159,7 +185,8 @@ std::string Server::address() const {
   const ListenAddress& a = impl_->listener.address();
   if (!a.unix_path.empty()) return "unix:" + a.unix_path;
   const bool v6 = a.host.find(':') != std::string::npos;
-  return "http://" + (v6 ? "[" + a.host + "]" : a.host) + ":" + std::to_string(a.port);
+  return (impl_->tls ? "https://" : "http://") + (v6 ? "[" + a.host + "]" : a.host) + ":" +
+         std::to_string(a.port);
 }
 
 }  // namespace holdfast::serve

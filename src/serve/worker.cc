@@ -3,9 +3,10 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <utility>
+
+#include "serve/listen_address.h"
 
 namespace holdfast::serve {
 namespace {
@@ -22,16 +23,6 @@ class KeepSigpipe {
  private:
   struct sigaction before_;
 };
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
-Response refusal(int status, const std::string& why) {
-  return {status, {{"Content-Type", "text/plain; charset=utf-8"}, {"X-Go-Pprof", "1"}}, why + "\n"};
-}
 
 bool has_body(const httplib::Request& raw) {
   if (raw.has_header("Transfer-Encoding")) return true;
@@ -66,8 +57,7 @@ void copy(const Response& from, httplib::Response& to) {
 
 }  // namespace
 
-Worker::Worker(const ListenAddress& address, const std::function<Response(const Request&)>& handler)
-    : address_(address), handler_(handler) {
+Worker::Worker(const Desk& desk) : desk_(desk) {
   {
     const KeepSigpipe keep;
     http_.emplace();
@@ -119,29 +109,29 @@ void Worker::examine(httplib::Request& raw) {
 // What must be decided before a body is read.
 std::optional<Response> Worker::refuse_unread(const httplib::Request& raw) const {
   if (raw.path.size() > kMaxPath)
-    return refusal(414, "the path is too long; the heap is at /debug/pprof/heap");
+    return refuse(414, "the path is too long; the heap is at /debug/pprof/heap");
   // The pattern of POST matches all but line ends.
   if (std::ranges::any_of(raw.path, [](unsigned char c) { return c < ' '; })) {
-    return refusal(400, "the path has control characters; the heap is at /debug/pprof/heap");
+    return refuse(400, "the path has control characters; the heap is at /debug/pprof/heap");
   }
-  if (auto stranger = refuse_stranger(request_of(raw, {}), address_)) return stranger;
+  if (auto stranger = desk_.admit(request_of(raw, {}))) return stranger;
   if (!has_body(raw)) return std::nullopt;
   const std::string length = raw.get_header_value("Content-Length");
   if (raw.has_header("Transfer-Encoding") ? !length.empty()
                                           : raw.get_header_value_count("Content-Length") != 1) {
-    return refusal(400, "the length of the body is told twice");
+    return refuse(400, "the length of the body is told twice");
   }
   std::uint64_t bytes = 0;
   const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), bytes);
   if (!length.empty() && (error == std::errc::invalid_argument || end != length.data() + length.size())) {
-    return refusal(400, "Content-Length is no number");
+    return refuse(400, "Content-Length is no number");
   }
   if (error == std::errc::result_out_of_range || bytes > kMaxBody)
-    return refusal(413, "the body exceeds 1 MiB");
+    return refuse(413, "the body exceeds 1 MiB");
   // A compressed body may be a bomb, and cpp-httplib takes forms apart; no client of this endpoint sends
   // either.
   if (raw.has_header("Content-Encoding") || raw.is_multipart_form_data()) {
-    return refusal(415, "send the body as it is");
+    return refuse(415, "send the body as it is");
   }
   return std::nullopt;
 }
@@ -156,8 +146,8 @@ void Worker::answer_post(const httplib::Request& raw, httplib::Response& to,
   });
   if (!complete) {
     must_close_ = true;
-    refusal_ = body.size() < kMaxBody / 2 ? refusal(400, "the body did not arrive whole")
-                                          : refusal(413, "the body exceeds 1 MiB or did not arrive whole");
+    refusal_ = body.size() < kMaxBody / 2 ? refuse(400, "the body did not arrive whole")
+                                          : refuse(413, "the body exceeds 1 MiB or did not arrive whole");
   }
   answer(raw, std::move(body), to);
 }
@@ -169,9 +159,10 @@ void Worker::answer(const httplib::Request& raw, std::string body, httplib::Resp
   }
   Request request = request_of(raw, std::move(body));
   request.client_waits = [this] { return connection_->client_waits(); };
-  copy(handler_(request), to);
+  const Response response = desk_.handler(request);
+  copy(response, to);
   // The time that a delta waited is not the client's fault.
-  connection_->begin_response();
+  connection_->begin_response(response.body.size());
 }
 
 }  // namespace holdfast::serve

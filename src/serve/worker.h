@@ -8,9 +8,8 @@
 #include <optional>
 #include <string>
 
-#include "serve/access.h"
 #include "serve/connection.h"
-#include "serve/routes.h"
+#include "serve/http.h"
 
 namespace holdfast::serve {
 
@@ -21,8 +20,13 @@ class Worker {
   static constexpr int kMaxRequests = 100;      // per connection
   static constexpr std::chrono::seconds kIdle{5};  // between two of them
 
-  // Both must outlive the worker; `handler` is called on its thread.
-  Worker(const ListenAddress& address, const std::function<Response(const Request&)>& handler);
+  // What a worker shares with the others; must outlive it. `admit` sees a request without its body and may
+  // refuse it; `handler` answers. Both are called on the worker's thread.
+  struct Desk {
+    std::function<std::optional<Response>(const Request&)> admit;
+    std::function<Response(const Request&)> handler;
+  };
+  explicit Worker(const Desk& desk);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -41,8 +45,7 @@ class Worker {
   void answer_post(const httplib::Request& raw, httplib::Response& to, const httplib::ContentReader& read);
   void answer(const httplib::Request& raw, std::string body, httplib::Response& to);
 
-  const ListenAddress& address_;
-  const std::function<Response(const Request&)>& handler_;
+  const Desk& desk_;
   std::optional<Http> http_;
   Connection* connection_ = nullptr;  // being served
   std::optional<Response> refusal_;   // of the request being read

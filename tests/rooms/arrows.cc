@@ -28,8 +28,10 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"tools", {"fetch", "profile", "diagnose", "reports", "base"}},
 };
 
-const std::set<std::string> kComposing = {"src/session.cc",         "src/explain.cc", "src/explain.h",
-                                          "src/session_preload.cc", "src/preload.cc", "tools/holdfast/main.cc"};
+// The files directly under src/ are the composition: the session and what it is made of.
+bool is_composing(const fs::path& file) {
+  return file.parent_path() == "src" || file == "tools/holdfast/main.cc";
+}
 
 bool is_source(const fs::path& path) {
   return path.extension() == ".h" || path.extension() == ".cc" || path.extension() == ".c";
@@ -88,7 +90,7 @@ std::string tell(const BrokenArrow& arrow) {
 }
 
 std::string room_of(const fs::path& file) {
-  if (kComposing.contains(file.generic_string())) return "composition";
+  if (is_composing(file)) return "composition";
   auto part = file.begin();
   if (part == file.end()) return "";
   const std::string first = part->string();

@@ -74,11 +74,15 @@ TEST_F(SmallHouse, OnlyTheComposingFilesJoinRooms) {
   put("src/hook/hook.h", "");
   put("src/serve/server.h", "");
   put("src/session.cc", "#include \"hook/hook.h\"\n#include \"serve/server.h\"\n");
-  put("src/preload.cc", "#include \"hook/hook.h\"\n");
+  put("src/preload.cc", "#include \"hook/hook.h\"\n#include \"explain.h\"\n");
+  put("src/explain.h", "#include \"serve/server.h\"\n");
+  put("src/serve/server.cc", "#include \"explain.h\"\n");
   put("tools/holdfast/main.cc", "#include \"tools/holdfast/top.h\"\n#include \"serve/server.h\"\n");
   put("tools/holdfast/top.h", "");
   put("tools/holdfast/top.cc", "#include \"tools/holdfast/top.h\"\n#include \"hook/hook.h\"\n");
-  EXPECT_THAT(told(), ElementsAre("tools/holdfast/top.cc:2: tools -> hook is not among the allowed arrows"));
+  EXPECT_THAT(told(),
+              ElementsAre("src/serve/server.cc:1: serve -> composition is not among the allowed arrows",
+                          "tools/holdfast/top.cc:2: tools -> hook is not among the allowed arrows"));
 }
 
 TEST_F(SmallHouse, LibrariesAndCommentsAreNobodysRoom) {

@@ -19,7 +19,7 @@ class ConnectionTest : public ::testing::Test {
     int pair[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
     client_ = Socket(pair[1]);
-    connection_.emplace(Socket(pair[0]), stop_.fd());
+    connection_.emplace(Channel(Socket(pair[0])), stop_.fd());
     connection_->begin_request();
   }
   void send(std::string_view bytes) {

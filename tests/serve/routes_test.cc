@@ -183,6 +183,24 @@ TEST_F(RoutesTest, ASecondCollectionAtTheSameTimeIsToldToComeBack) {
   EXPECT_EQ(header(inner, "Retry-After"), "1");
 }
 
+TEST(Queries, AreTakenApartAndDecoded) {
+  EXPECT_EQ(parse_query("a=1&b=%20x+y&&c&=d&e=%zz%4&f=%41"),
+            (std::multimap<std::string, std::string>{
+                {"", "d"}, {"a", "1"}, {"b", " x y"}, {"c", ""}, {"e", "%zz%4"}, {"f", "A"}}));
+  EXPECT_TRUE(parse_query("").empty());
+  EXPECT_EQ(decode_percent("/a+b%2f%", false), "/a+b/%");
+}
+
+TEST(Queries, GoBeforeTheFieldsOfAForm) {
+  Request request;
+  request.body = "on=1&interval=64KiB";
+  EXPECT_EQ(parameter_or_field(request, "on"), "");
+  request.headers.emplace("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+  EXPECT_EQ(parameter_or_field(request, "interval"), "64KiB");
+  request.query.emplace("on", "0");
+  EXPECT_EQ(parameter_or_field(request, "on"), "0");
+}
+
 class MoreRoutes : public ::testing::Test {
  protected:
   MoreRoutes() {
