@@ -86,6 +86,8 @@ ordered_json finding(const diagnose::Finding& f) {
   ordered_json labels = ordered_json::object();
   for (const auto& [label, share] : f.site.labels) labels[label] = share;
   json["labels"] = std::move(labels);
+  if (f.baseline != diagnose::BaselineState::none) json["baseline"] = diagnose::name(f.baseline);
+  if (!f.suppressed_by.empty()) json["suppressed_by"] = f.suppressed_by;
   json["holder"] = nullptr;  // which chain holds it is asked of the running process, not of a snapshot
   return json;
 }
@@ -99,6 +101,26 @@ ordered_json bounds(const diagnose::Diagnosis& d) {
                     {"exceeded", check.is_exceeded}});
   }
   return json;
+}
+
+ordered_json gone(const diagnose::Diagnosis& d) {
+  ordered_json json = ordered_json::array();
+  for (const diagnose::BaselineChange& change : d.gone) {
+    json.push_back({{"fingerprint", change.fingerprint},
+                    {"site", change.site},
+                    {"baseline", change.is_fixed ? "fixed" : "absent"}});
+  }
+  return json;
+}
+
+ordered_json rounds(const diagnose::Rounds& r) {
+  return {{"warm_up", r.warm_up},
+          {"measured", r.measured},
+          {"confirming", r.confirming},
+          {"work_per_round", r.work_per_round},
+          {"budget_bytes_per_work", r.budget_bytes_per_work},
+          {"floor_bytes_per_work", r.floor_bytes_per_work},
+          {"in_use_bytes", r.in_use_bytes}};
 }
 
 const char* verdict(const diagnose::Diagnosis& d) {
@@ -139,6 +161,8 @@ std::string render_json(const diagnose::Diagnosis& d, const std::vector<std::str
                  {"unwinder", d.unwinder}}},
                {"floor_bytes", d.floor_bytes},
                {"bounds", bounds(d)},
+               {"gone", gone(d)},
+               {"rounds", d.rounds ? rounds(*d.rounds) : ordered_json()},
                {"notes", d.notes},
                {"counters", std::move(counters)},
                {"findings", std::move(findings)}});

@@ -19,12 +19,17 @@ constexpr double kWorthShowing = 1 << 20;  // a retained table of a few bytes ex
 constexpr std::size_t kMostRetained = 3;
 constexpr std::size_t kMostLabels = 4;
 
+// What has been accepted is shown as well, and said to be.
 bool is_alarming(const Finding& f) { return f.grade <= Grade::growing_container; }
 
 std::string rate(const Finding& f, const std::string& work_unit) {
   std::string text;
   if (f.bytes_per_hour) text += growth_with_interval(*f.bytes_per_hour, "/h");
-  if (f.bytes_per_work) text += " = " + bytes_with_interval(*f.bytes_per_work, "/" + one_of(work_unit));
+  if (f.bytes_per_work) {
+    const std::string per = "/" + one_of(work_unit);
+    text += f.bytes_per_hour ? " = " + bytes_with_interval(*f.bytes_per_work, per)
+                             : growth_with_interval(*f.bytes_per_work, per);
+  }
   return text;
 }
 
@@ -52,7 +57,9 @@ void add_labels(const Finding& f, std::string& text) {
 
 void add_finding(const Finding& f, const Diagnosis& d, const TextOptions& options, std::string& text) {
   text += std::string(diagnose::title(f.grade)) + "  " + f.site.name();
-  if (f.grade <= Grade::suspect && f.bytes_per_hour) {
+  if (f.baseline != diagnose::BaselineState::none)
+    text += std::string("  (") + diagnose::name(f.baseline) + ")";
+  if (f.grade <= Grade::suspect && (f.bytes_per_hour || f.bytes_per_work)) {
     text += "   " + rate(f, d.work_unit);
     if (f.samples > 0) text += "   " + count_text(static_cast<double>(f.samples)) + " samples";
   }
@@ -62,6 +69,7 @@ void add_finding(const Finding& f, const Diagnosis& d, const TextOptions& option
   text += "\n";
   for (const std::string& fact : f.facts) text += "  " + fact + "\n";
   if (!f.explanation.empty()) text += "  " + f.explanation + "\n";
+  if (!f.suppressed_by.empty()) text += "  suppressed by " + f.suppressed_by + "\n";
   add_labels(f, text);
   if (is_alarming(f)) add_stack(f, options.frames, text);
   text += "\n";
@@ -99,6 +107,15 @@ void add_findings(const Diagnosis& d, const TextOptions& options, std::string& t
   }
 }
 
+std::string rounds_line(const diagnose::Rounds& rounds, const Diagnosis& d) {
+  std::string text =
+      "rounds: " + count_text(rounds.warm_up) + " to warm up, " + count_text(rounds.measured) + " measured";
+  if (rounds.confirming > 0) text += ", " + count_text(rounds.confirming) + " to confirm";
+  if (d.work_unit != "rounds") text += ", of " + count_text(rounds.work_per_round) + " " + d.work_unit;
+  text += "; budget " + base::format_bytes(rounds.budget_bytes_per_work) + "/" + one_of(d.work_unit);
+  return text + "\n";
+}
+
 std::string head(const Diagnosis& d) {
   std::string text = "heap: " + bytes_with_interval(d.in_use) + " in use";
   if (d.uptime_seconds > 0) text += ", recorded for " + diagnose::duration_text(d.uptime_seconds * 1e9);
@@ -108,7 +125,16 @@ std::string head(const Diagnosis& d) {
     text += "; one sample per " + base::format_bytes(d.interval_bytes) + ", so leaks of less than " +
             base::format_bytes(d.floor_bytes) + " cannot be seen";
   }
-  return text + "\n";
+  text += "\n";
+  return d.rounds ? text + rounds_line(*d.rounds, d) : text;
+}
+
+void add_gone(const Diagnosis& d, std::string& text) {
+  for (const diagnose::BaselineChange& change : d.gone) {
+    text += std::string(change.is_fixed ? "fixed" : "absent") + " since the baseline: " + change.site +
+            "  [" + change.fingerprint + "]\n";
+  }
+  if (!d.gone.empty()) text += "\n";
 }
 
 void add_bounds(const Diagnosis& d, std::string& text) {
@@ -124,10 +150,11 @@ void add_bounds(const Diagnosis& d, std::string& text) {
 }
 
 std::string last_line(const Diagnosis& d) {
-  std::size_t leaks = 0, suspects = 0, others = 0, exceeded = 0;
+  std::size_t leaks = 0, suspects = 0, others = 0, exceeded = 0, accepted = 0;
   for (const Finding& f : d.findings) {
-    leaks += f.grade == Grade::leak;
-    suspects += f.grade == Grade::suspect || f.grade == Grade::growing_container;
+    leaks += f.grade == Grade::leak && f.is_alarming();
+    suspects += f.grade != Grade::leak && f.is_alarming();
+    accepted += is_alarming(f) && !f.is_alarming();
     others += !is_alarming(f);
   }
   for (const diagnose::BoundCheck& check : d.bounds) exceeded += check.is_exceeded;
@@ -137,6 +164,7 @@ std::string last_line(const Diagnosis& d) {
                      : suspects > 0   ? std::string("no leak confirmed")
                                       : std::string("no leak found");
   if (suspects > 0) text += ", " + plural(suspects, "suspect");
+  if (accepted > 0) text += ", " + count_text(static_cast<double>(accepted)) + " accepted";
   if (others > 0) text += "; " + plural(others, "other site") + " judged (--all shows each)";
   return text + "\n";
 }
@@ -147,6 +175,7 @@ std::string render_text(const Diagnosis& d, const TextOptions& options) {
   std::string text = head(d) + "\n";
   add_findings(d, options, text);
   add_bounds(d, text);
+  add_gone(d, text);
   for (const profile::Counter& c : d.counters) {
     text += "note: " + c.name + ": " + count_text(static_cast<double>(c.value)) + "\n";
   }

@@ -86,6 +86,8 @@ std::string explanation(const Finding& f, const Timeline& timeline, const Policy
       return "old objects make room for new ones: a full cache, or a pool that is renewed";
     case Reason::not_resolved_yet:
       return unresolved_text(f, timeline);
+    case Reason::grows_every_half:  // of rounds.cc, which explains them
+    case Reason::not_confirmed:
     case Reason::too_few_samples:
       break;
   }

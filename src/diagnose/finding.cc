@@ -62,20 +62,42 @@ const char* name(Reason reason) {
       return "replaced";
     case Reason::not_resolved_yet:
       return "not_resolved_yet";
+    case Reason::grows_every_half:
+      return "grows_every_half";
+    case Reason::not_confirmed:
+      return "not_confirmed";
     case Reason::too_few_samples:
       break;
   }
   return "too_few_samples";
 }
 
+const char* name(BaselineState state) {
+  switch (state) {
+    case BaselineState::is_new:
+      return "new";
+    case BaselineState::worse:
+      return "worse";
+    case BaselineState::same:
+      return "same";
+    case BaselineState::none:
+      break;
+  }
+  return "";
+}
+
+bool Finding::is_alarming() const {
+  return grade <= Grade::growing_container && suppressed_by.empty() && baseline != BaselineState::same;
+}
+
 bool Diagnosis::has_leak() const {
-  return std::ranges::any_of(findings, [](const Finding& f) { return f.grade == Grade::leak; });
+  return std::ranges::any_of(findings,
+                             [](const Finding& f) { return f.grade == Grade::leak && f.is_alarming(); });
 }
 
 bool Diagnosis::has_suspect() const {
-  return std::ranges::any_of(findings, [](const Finding& f) {
-    return f.grade == Grade::suspect || f.grade == Grade::growing_container;
-  });
+  return std::ranges::any_of(
+      findings, [](const Finding& f) { return f.grade != Grade::leak && f.is_alarming(); });
 }
 
 Outcome Diagnosis::outcome() const {

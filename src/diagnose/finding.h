@@ -32,6 +32,8 @@ enum class Reason {
   replaced,            // turnover: long-lived objects are freed about as fast as new ones stay
   not_resolved_yet,    // too_little_data: objects live too long for this uptime
   too_few_samples,     // too_little_data
+  grows_every_half,    // leak, suspect: of the rounds of `holdfast ci`
+  not_confirmed,       // retained: of the rounds of `holdfast ci`, the later ones kept no more
 };
 // As JSON writes it: "fades".
 const char* name(Reason reason);
@@ -64,6 +66,11 @@ struct GrowthPoint {
   double in_use_bytes = 0;
 };
 
+// A finding against the baseline of its function (baseline.h).
+enum class BaselineState { none, is_new, worse, same };
+// As JSON writes it: "new"; "" for none.
+const char* name(BaselineState state);
+
 struct Finding {
   Grade grade = Grade::too_little_data;
   Reason reason = Reason::too_few_samples;
@@ -79,6 +86,11 @@ struct Finding {
   Evidence evidence;
   std::vector<std::string> facts;  // one line each, the evidence in words
   std::string explanation;         // the reason in words, and what would change the verdict
+  std::string suppressed_by;       // the suppression that covers it, and why; empty: none
+  BaselineState baseline = BaselineState::none;
+
+  // A leak, a suspect or a growing container that neither a suppression nor a baseline has accepted.
+  bool is_alarming() const;
 };
 
 // A declared bound against what its sites hold together.
@@ -86,6 +98,22 @@ struct BoundCheck {
   Bound bound;
   Estimate in_use;
   bool is_exceeded = false;  // even the lower end of the interval lies above the bound
+};
+
+// What became of a site that the baseline knows as leaking.
+struct BaselineChange {
+  std::string fingerprint;
+  std::string site;
+  bool is_fixed = false;  // still allocates, keeps no more; otherwise no such site is left
+};
+
+// What `holdfast ci` did before it judged.
+struct Rounds {
+  int warm_up = 0, measured = 0, confirming = 0;
+  double work_per_round = 0;
+  double budget_bytes_per_work = 0;
+  double floor_bytes_per_work = 0;   // leaks below it cannot be seen; 0 in exact mode
+  std::vector<double> in_use_bytes;  // after each round, the warm-up's included
 };
 
 enum class Outcome { clean, leak, inconclusive };
@@ -106,7 +134,10 @@ struct Diagnosis {
   bool inconclusive = false;       // nothing could be judged, and why stands in `notes`
   std::vector<std::string> notes;  // warnings about the profile itself
   std::vector<profile::Counter> counters;
+  std::vector<BaselineChange> gone;  // leaks of the baseline that are none any more
+  std::optional<Rounds> rounds;      // only of `holdfast ci`
 
+  // Both leave out what a suppression or the baseline has accepted.
   bool has_leak() const;
   bool has_suspect() const;  // or a growing container
   // A leak or an exceeded bound outweighs all; otherwise a suspect leaves the answer open.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "diagnose/bounds.h"
 #include "diagnose/evidence.h"
 #include "diagnose/explain.h"
 #include "diagnose/series.h"
@@ -87,7 +88,7 @@ class SiteJudge {
     const bool goes_on = enough && kept >= kLeastSamples && e.kept_younger > 0 && e.fade >= kLeastFade;
     const double p_leak = std::max(e.p_survive_leak, e.p_birth);
     const double p_suspect = std::max(e.p_survive_suspect, e.p_birth);
-    if (is_within_bound(f.site)) {
+    if (is_within_bound(f.site, bounds_)) {
       set(f, Grade::retained, Reason::within_bound);
     } else if (goes_on && p_leak < kLeakLevel && e.died_old < kMostReplacedLeak * kept) {
       set(f, Grade::leak, Reason::survives_and_grows);
@@ -127,12 +128,6 @@ class SiteJudge {
     if (freed >= kLeastSamples) return set(f, Grade::turnover, Reason::objects_die);
     set(f, Grade::too_little_data,
         allocated >= 2 * kLeastSamples ? Reason::not_resolved_yet : Reason::too_few_samples);
-  }
-
-  bool is_within_bound(const Site& site) const {
-    return std::ranges::any_of(bounds_, [&](const BoundCheck& check) {
-      return check.in_use.value <= check.bound.bytes && matches(check.bound.pattern, site);
-    });
   }
 
   void rate(Finding& f, const Survivors& survivors) const {
@@ -201,24 +196,6 @@ void note_quality(const profile::Profile& profile, Diagnosis& d) {
   d.unwinder = profile.history->unwinder;
 }
 
-std::vector<BoundCheck> check_bounds(const std::vector<Site>& sites, const Policy& policy, Diagnosis& d) {
-  std::vector<BoundCheck> checks;
-  for (const Bound& bound : policy.bounds) {
-    double bytes = 0, variance = 0;
-    bool is_used = false;
-    for (const Site& site : sites) {
-      if (!matches(bound.pattern, site)) continue;
-      is_used = true;
-      bytes += site.inuse_bytes;
-      variance += sampling_variance(site, d.interval_bytes);
-    }
-    const Estimate in_use{bytes, sampling_interval(bytes, variance, d.interval_bytes)};
-    checks.push_back({bound, in_use, in_use.interval.lower > bound.bytes});
-    if (!is_used) d.notes.push_back("no site matches the bound '" + bound.pattern + "'");
-  }
-  return checks;
-}
-
 Diagnosis begin_diagnosis(const profile::Profile& snapshot, const std::vector<Site>& sites,
                           const Policy& policy) {
   Diagnosis d;
@@ -231,7 +208,7 @@ Diagnosis begin_diagnosis(const profile::Profile& snapshot, const std::vector<Si
     variance += sampling_variance(site, d.interval_bytes);
   }
   d.in_use = {bytes, sampling_interval(bytes, variance, d.interval_bytes)};
-  d.bounds = check_bounds(sites, policy, d);
+  d.bounds = check_bounds(sites, policy.bounds, d);
   return d;
 }
 

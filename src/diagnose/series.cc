@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "base/units.h"
+#include "diagnose/bounds.h"
 #include "diagnose/compare.h"
 
 namespace holdfast::diagnose {
@@ -125,10 +126,7 @@ void suspect_growth(const std::vector<profile::Profile>& series, const Policy& p
   for (const Site& site : last) {
     const Course& course = courses.at(site.fingerprint);
     if (!grew(course, d.interval_bytes, least)) continue;
-    const bool is_bounded = std::ranges::any_of(d.bounds, [&](const BoundCheck& check) {
-      return check.in_use.value <= check.bound.bytes && matches(check.bound.pattern, site);
-    });
-    if (is_bounded) continue;
+    if (is_within_bound(site, d.bounds)) continue;
     Finding& f = d.findings.emplace_back();
     f.grade = Grade::suspect;
     f.reason = Reason::grew_without_ages;

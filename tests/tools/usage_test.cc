@@ -85,6 +85,11 @@ std::string small_profile() {
   return profile::encode_pprof(profile);
 }
 
+const std::string& zip_bomb() {
+  static const std::string bomb = base::gzip(std::string(300 << 20, '\0'));
+  return bomb;
+}
+
 TEST_P(BadInput, ABrokenFileIsRefused) {
   const std::string whole = small_profile();
   expect_refused(read(file_of("")), "is empty");
@@ -94,7 +99,7 @@ TEST_P(BadInput, ABrokenFileIsRefused) {
   std::string corrupted = whole;
   corrupted[corrupted.size() / 2] = static_cast<char>(~corrupted[corrupted.size() / 2]);
   expect_refused(read(file_of(corrupted)), "input: ");
-  expect_refused(read(file_of(base::gzip(std::string(300 << 20, '\0')))), "input: ");
+  expect_refused(read(file_of(zip_bomb())), "input: ");
   expect_refused(read("-", "garbage"), "-: ");
   expect_refused(read("-"), "standard input is empty");
   expect_refused(read("no-such-file"), "cannot read no-such-file: No such file");
@@ -119,7 +124,10 @@ TEST_P(BadInput, AServerThatGivesNoProfileIsRefused) {
 
 // Every subcommand that reads a SOURCE.
 INSTANTIATE_TEST_SUITE_P(Subcommands, BadInput,
-                         ::testing::Values(std::vector<std::string>{"get", "SOURCE", "-o", "out"}),
+                         ::testing::Values(std::vector<std::string>{"get", "SOURCE", "-o", "out"},
+                                           std::vector<std::string>{"top", "SOURCE"},
+                                           std::vector<std::string>{"diff", "SOURCE", "SOURCE"},
+                                           std::vector<std::string>{"check", "SOURCE"}),
                          [](const auto& suite) { return suite.param.front(); });
 
 }  // namespace

@@ -5,23 +5,22 @@
 #include <string>
 #include <vector>
 
+#include "accepted.h"
 #include "base/units.h"
 #include "command.h"
 #include "diagnose/judge.h"
-#include "outputs.h"
-#include "reports/json.h"
-#include "reports/text.h"
 #include "sources.h"
+#include "verdict.h"
 
 namespace holdfast::tool {
 namespace {
 
 struct CheckFlags {
   std::vector<std::string> sources;
-  std::string budget, warm_up, limit, inconclusive = "fail";
+  std::string budget, warm_up, limit;
   std::vector<std::string> bounds;
-  bool all = false;
-  Outputs outputs;
+  Accepted accepted;
+  VerdictOutput output;
   fetch::FetchOptions fetch;
 };
 
@@ -61,28 +60,17 @@ Result<diagnose::Policy> policy_of(const CheckFlags& flags) {
 Result<int> check(CheckFlags& flags) {
   const auto policy = policy_of(flags);
   if (!policy) return policy.error();
-  if (auto opened = flags.outputs.open(); !opened) return opened.error();
+  if (auto loaded = flags.accepted.load(); !loaded) return loaded.error();
+  if (auto opened = flags.output.open(); !opened) return opened.error();
   std::vector<profile::Profile> series;
   for (const std::string& source : flags.sources) {
     auto profile = load_profile(source, flags.fetch);
     if (!profile) return profile.error();
     series.push_back(std::move(profile).value());
   }
-  const diagnose::Diagnosis diagnosis = diagnose::judge(series, *policy);
-  auto written = flags.outputs.write([&](const std::string& format) -> Result<std::string> {
-    if (format == "json") return reports::render_json(diagnosis, flags.sources);
-    return reports::render_text(diagnosis, {.show_all = flags.all});
-  });
-  if (!written) return written.error();
-  switch (diagnosis.outcome()) {
-    case diagnose::Outcome::clean:
-      return kExitClean;
-    case diagnose::Outcome::leak:
-      return kExitLeak;
-    case diagnose::Outcome::inconclusive:
-      break;
-  }
-  return flags.inconclusive == "fail" ? kExitInconclusive : kExitClean;
+  diagnose::Diagnosis diagnosis = diagnose::judge(series, *policy);
+  flags.accepted.apply(diagnosis);
+  return flags.output.write(diagnosis, flags.sources, series.front(), series.back());
 }
 
 }  // namespace
@@ -113,12 +101,8 @@ Command add_check(CLI::App& root) {
                   "are still filling. * stands for anything")
       ->type_name("BOUND")
       ->allow_extra_args(false);
-  app->add_option("--inconclusive", flags->inconclusive,
-                  "What too little data, or no more than a suspect, means [fail: exit 3]; warn: exit 0")
-      ->check(CLI::IsMember({"fail", "warn"}))
-      ->type_name("fail|warn");
-  app->add_flag("--all", flags->all, "Show every site judged, not only those that may leak or hold much");
-  flags->outputs.add_flags(*app, {"text", "json"});
+  flags->accepted.add_flags(*app);
+  flags->output.add_flags(*app);
   add_source_flags(*app, flags->fetch);
   return {app, [flags] { return check(*flags); }};
 }

@@ -41,5 +41,6 @@ Command add_get(CLI::App& root);
 Command add_top(CLI::App& root);
 Command add_diff(CLI::App& root);
 Command add_check(CLI::App& root);
+Command add_ci(CLI::App& root);
 
 }  // namespace holdfast::tool

@@ -1,0 +1,39 @@
+// How check, ci and watch tell a verdict: the formats, and the exit status. Main thread; allocates.
+#pragma once
+
+#include <holdfast/result.h>
+
+#include <string>
+#include <vector>
+
+#include "diagnose/finding.h"
+#include "outputs.h"
+#include "profile/profile.h"
+
+namespace CLI {
+class App;
+}
+
+namespace holdfast::tool {
+
+class VerdictOutput {
+ public:
+  // Adds --format, -o, --all, --name, --source-root and --inconclusive to `app`; `this` must outlive the
+  // parsing.
+  void add_flags(CLI::App& app);
+
+  // Checks the formats and opens the files; before the work.
+  Result<void> open() { return outputs_.open(); }
+
+  // Writes every format asked for; `sources` are what was read. For growth as a profile: `last` since
+  // `first`, which may be the same snapshot. Returns the exit status.
+  Result<int> write(const diagnose::Diagnosis& diagnosis, const std::vector<std::string>& sources,
+                    const profile::Profile& first, const profile::Profile& last);
+
+ private:
+  Outputs outputs_;
+  bool all_ = false;
+  std::string name_, source_root_, inconclusive_ = "fail";
+};
+
+}  // namespace holdfast::tool
