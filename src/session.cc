@@ -10,6 +10,7 @@
 #include "control_routes.h"
 #include "endpoint.h"
 #include "explain.h"
+#include "holders_route.h"
 #include "hook/real.h"
 #include "hook/slow_path.h"
 #include "profile/pprof.h"
@@ -91,6 +92,7 @@ struct Session::Impl {
                                    .start = [this] { return start(); },
                                    .stop = [] { g_recorder.stop(); },
                                    .set_interval = [this](std::uint64_t bytes) { return set_interval(bytes); }});
+    for (serve::Route& route : holders_routes()) sources.more.push_back(std::move(route));
     Result<std::unique_ptr<Endpoint>> opened = Endpoint::open(options, std::move(sources));
     if (!opened) return opened.error();
     endpoint = std::move(opened).value();

@@ -21,6 +21,15 @@ bool commit_pages(void* address, std::size_t bytes) noexcept;
 // Bytes mapped by map_pages and not yet unmapped: an upper bound of the memory Holdfast itself holds.
 std::size_t mapped_bytes() noexcept;
 
+// Where that memory lies, for the search for holders, which must not take Holdfast's tables for the program's.
+struct MappedRange {
+  std::uintptr_t start;
+  std::size_t bytes;
+};
+// Writes up to `max` ranges in no order and returns how many there are. Lock-free; a range mapped or unmapped meanwhile
+// may be missing or still there. Ranges beyond the 65,536th at one time are not known.
+std::size_t mapped_ranges(MappedRange* out, std::size_t max) noexcept;
+
 // An array of up to Chunks * ChunkSize zero-initialised T that never moves: chunks are mapped when first touched, so
 // that a bound of a million costs nothing until it is used, and address-space limits hold.
 // Reading is lock-free; at_grow() may be called from several threads (the loser of a race unmaps its chunk).

@@ -170,6 +170,20 @@ void Recorder::forget_thread(ThreadState& thread) noexcept {
   thread.countdown = countdown;
 }
 
+std::size_t Recorder::own_ranges(base::MappedRange* out, std::size_t max) const noexcept {
+  return base::mapped_ranges(out, max);
+}
+
+std::size_t Recorder::known_threads(KnownThread* out, std::size_t max) noexcept {
+  const base::SpinGuard guard(threads_lock_);
+  if (!guard) return 0;
+  std::size_t count = 0;
+  for (const ThreadState* t = threads_; t != nullptr; t = t->next, ++count) {
+    if (count < max) out[count] = {t->thread_id, reinterpret_cast<std::uintptr_t>(t) - reinterpret_cast<std::uintptr_t>(&t_state)};
+  }
+  return count;
+}
+
 Decision Recorder::decide(std::size_t size, std::uint64_t countdown) noexcept {
   ThreadState& t = t_state;
   if (!t.registered) register_thread();

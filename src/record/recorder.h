@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/raw_memory.h"
 #include "base/shared.h"
 #include "base/spin_lock.h"
 #include "record/label_scope.h"
@@ -54,6 +55,12 @@ struct Decision {
   bool sample = false;
   std::uint16_t interval_id = 0;
   std::uint64_t next_countdown = kParked;
+};
+
+// A thread that has allocated, and how far its thread-local storage lies from the asking thread's.
+struct KnownThread {
+  std::uint32_t thread_id;  // gettid
+  std::uintptr_t distance;  // modulo 2^64
 };
 
 enum class Released { yes, not_ours, deferred };
@@ -137,6 +144,8 @@ class HOLDFAST_SHARED Recorder {
   std::size_t interval_history(IntervalPoint* out, std::size_t max) noexcept;
   std::int64_t started_ns() const noexcept { return started_ns_.load(std::memory_order_relaxed); }
   std::size_t own_bytes() const noexcept;  // mapped for the recorder's tables, touched or not
+  // Where those tables lie, as base::mapped_ranges() tells it of the library that carries the recorder.
+  std::size_t own_ranges(base::MappedRange* out, std::size_t max) const noexcept;
   std::int64_t uptime_ns() const noexcept;  // since the first start
   std::int64_t started_wall_ns() const noexcept { return started_wall_ns_.load(std::memory_order_relaxed); }
 
@@ -146,6 +155,8 @@ class HOLDFAST_SHARED Recorder {
 
   // ---- threads
   void forget_thread(ThreadState& thread) noexcept;  // the thread key's destructor
+  // Writes up to `max` of them; returns how many there are. 0 when the lock could not be had.
+  std::size_t known_threads(KnownThread* out, std::size_t max) noexcept;
 
  private:
   static constexpr std::size_t kHistory = 64;
