@@ -9,28 +9,31 @@
 
 namespace holdfast::hook {
 
-struct RealAllocator {
-  void* (*malloc)(std::size_t);
-  void (*free)(void*);
-  void* (*calloc)(std::size_t, std::size_t);
-  void* (*realloc)(void*, std::size_t);
-  void* (*memalign)(std::size_t, std::size_t);
-  int (*posix_memalign)(void**, std::size_t, std::size_t);
-  void* (*aligned_alloc)(std::size_t, std::size_t);
-  std::size_t (*malloc_usable_size)(void*);
+// Read on every allocation, written once: a cache line that nothing else is written to. noexcept in the
+// types, or a call from our noexcept functions could not be a plain jump.
+struct alignas(64) RealAllocator {
+  void* (*malloc)(std::size_t) noexcept;
+  void (*free)(void*) noexcept;
+  void* (*calloc)(std::size_t, std::size_t) noexcept;
+  void* (*realloc)(void*, std::size_t) noexcept;
+  void* (*memalign)(std::size_t, std::size_t) noexcept;
+  int (*posix_memalign)(void**, std::size_t, std::size_t) noexcept;
+  void* (*aligned_alloc)(std::size_t, std::size_t) noexcept;
+  std::size_t (*malloc_usable_size)(void*) noexcept;
 
   // Absent in some allocators or programs: nullptr.
-  void* (*valloc)(std::size_t);
-  void* (*pvalloc)(std::size_t);
-  void* (*operator_new)(std::size_t);                         // calls the new_handler and throws
+  void* (*valloc)(std::size_t) noexcept;
+  void* (*pvalloc)(std::size_t) noexcept;
+  void* (*operator_new)(std::size_t);  // calls the new_handler and throws
   void* (*operator_new_aligned)(std::size_t, std::size_t);
-  void (*dallocx)(void*, int);                                // jemalloc's own interface
-  void (*sdallocx)(void*, std::size_t, int);
-  void* (*rallocx)(void*, std::size_t, int);
-  std::size_t (*xallocx)(void*, std::size_t, std::size_t, int);
-  std::size_t (*sallocx)(const void*, int);
+  void (*dallocx)(void*, int) noexcept;  // jemalloc's own interface
+  void (*sdallocx)(void*, std::size_t, int) noexcept;
+  void* (*rallocx)(void*, std::size_t, int) noexcept;
+  std::size_t (*xallocx)(void*, std::size_t, std::size_t, int) noexcept;
+  std::size_t (*sallocx)(const void*, int) noexcept;
 };
-extern RealAllocator g_real;
+// Hidden: reached without a detour over the global offset table.
+extern RealAllocator g_real __attribute__((visibility("hidden")));
 
 enum class Allocator { unknown, glibc, tcmalloc, jemalloc, mimalloc };
 HOLDFAST_SHARED const char* name(Allocator allocator) noexcept;

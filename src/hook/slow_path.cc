@@ -7,6 +7,8 @@
 #include <cstring>
 #include <new>
 
+#include "hook/direct.h"
+
 namespace holdfast::hook {
 namespace {
 
@@ -66,7 +68,10 @@ class Countdown {
 };
 
 // Early, so that every thread the program starts is known and can be told when recording starts.
-[[gnu::constructor(101)]] void before_main() noexcept { g_recorder.make_thread_key(); }
+[[gnu::constructor(101)]] void before_main() noexcept {
+  g_recorder.make_thread_key();
+  make_calls_direct();
+}
 
 // Must not be sampled: the recorder's own work, or a quiet thread asking for more than the parked countdown.
 bool unsampled_thread() noexcept { return t_state.inside != 0 || t_state.quiet != 0; }

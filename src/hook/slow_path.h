@@ -22,12 +22,22 @@ void free_slow(void* p) noexcept;
 void* reallocate_slow(void* p, std::size_t size) noexcept;
 std::size_t usable_size_slow(void* p) noexcept;
 
-// The fast paths, about 7 instructions and one branch each before the real allocator.
+// The fast paths: 4 instructions on malloc and 8 on free before the real allocator.
 [[gnu::always_inline]] inline bool take_from_countdown(std::size_t size) noexcept {
+#if defined(__x86_64__)
+  // Subtract first, ask the flags, undo when it was too much. A signal handler in between sees a countdown
+  // that never runs out, or 0, and in both cases counts on rightly.
+  bool used_up;
+  __asm__ volatile("subq %2, %1" : "=@ccbe"(used_up), "+m"(record::t_state.countdown) : "r"(size));
+  if (HOLDFAST_HOOK_LIKELY(!used_up)) return true;
+  __asm__ volatile("addq %1, %0" : "+m"(record::t_state.countdown) : "r"(size) : "cc");
+  return false;
+#else
   const std::uint64_t countdown = __atomic_load_n(&record::t_state.countdown, __ATOMIC_RELAXED);
   if (!HOLDFAST_HOOK_LIKELY(size < countdown)) return false;
   __atomic_store_n(&record::t_state.countdown, countdown - size, __ATOMIC_RELAXED);
   return true;
+#endif
 }
 
 [[gnu::always_inline]] inline void* allocate(std::size_t size) noexcept {
@@ -41,8 +51,8 @@ std::size_t usable_size_slow(void* p) noexcept;
 }
 
 [[gnu::always_inline]] inline void release(void* p) noexcept {
-  if (HOLDFAST_HOOK_LIKELY(!record::maybe_ours(p))) return g_real.free(p);
-  free_slow(p);
+  if (__builtin_expect(record::maybe_ours(p), 0)) return free_slow(p);
+  g_real.free(p);
 }
 
 // The hook is in use only where something names it: a static archive would be left out by the linker otherwise, and a

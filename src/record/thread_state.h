@@ -34,7 +34,7 @@ struct ThreadState {
   bool exiting;                  // its key destructor has run: do not register again
 };
 
-extern __thread ThreadState t_state __attribute__((tls_model("initial-exec")));
+extern __thread ThreadState t_state __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 // While one lives, nothing this thread allocates is sampled: for Holdfast's own work on a thread of the program, and for
 // the whole life of Holdfast's own threads. Nests. noexcept, allocation-free.
