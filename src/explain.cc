@@ -36,6 +36,11 @@ Result<profile::Profile> Explainer::heap(const std::string& default_type) {
   return snapshot::to_profile(*frozen, symbolizer_, {}, default_type);
 }
 
+snapshot::Explanation Explainer::explain(const std::vector<std::uint64_t>& addresses) {
+  const record::QuietScope quiet;
+  return symbolizer_.explain(addresses);
+}
+
 std::vector<std::string> Explainer::names(const std::vector<std::uint64_t>& addresses) {
   const record::QuietScope quiet;
   std::vector<std::string> names;

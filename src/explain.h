@@ -24,6 +24,9 @@ class Explainer {
   // Names for addresses inside instructions, as the endpoint's /symbol gives them; empty where none is known.
   std::vector<std::string> names(const std::vector<std::uint64_t>& addresses);
 
+  // What the addresses mean, for profiles of other kinds. Allocates.
+  snapshot::Explanation explain(const std::vector<std::uint64_t>& addresses);
+
  private:
   Explainer();
 

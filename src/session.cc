@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/units.h"
 #include "control_routes.h"
+#include "cpu_profiler.h"
 #include "endpoint.h"
 #include "explain.h"
 #include "holders_route.h"
@@ -87,6 +88,7 @@ struct Session::Impl {
     sources.names = [](const std::vector<std::uint64_t>& a) { return Explainer::instance().names(a); };
     sources.command_line = [show = options.show_arguments] { return program_arguments(show); };
     sources.facts = [] { return facts(); };
+    sources.cpu = find_cpu_profiler();
     sources.more = control_routes({.is_on = [] { return g_recorder.recording(); },
                                    .interval_bytes = [] { return g_recorder.interval_bytes(); },
                                    .start = [this] { return start(); },

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "serve/routes.h"
+#include "serve/sources.h"
 
 namespace holdfast::serve {
 

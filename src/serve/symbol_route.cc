@@ -37,7 +37,7 @@ std::string symbol_answer(
     const std::function<std::vector<std::string>(const std::vector<std::uint64_t>&)>& names) {
   const bool is_post = request.method == "POST";
   std::string list = request.body;
-  if (!is_post) {
+  if (!is_post || list.empty()) {
     // The whole query is the list; decoded it is one name without a value, with spaces for '+'.
     for (const auto& [name, value] : request.query) list += name + "+";
   }

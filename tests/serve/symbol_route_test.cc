@@ -42,6 +42,13 @@ TEST(SymbolRoute, TakesAddressesPaddedOrNotAndTheByteBefore) {
   EXPECT_EQ(post("0x401235"), "0x401235 shop::leaking_function(int)\n");
 }
 
+TEST(SymbolRoute, TakesAPostWithoutABodyByItsQuery) {
+  Request request;
+  request.method = "POST";
+  request.query = {{"0x401234", ""}};
+  EXPECT_EQ(symbol_answer(request, holdfast::testing::canned_sources().names), kLeak);
+}
+
 TEST(SymbolRoute, SkipsWhatIsNoAddressOrHasNoName) {
   for (const char* body :
        {"", "+", "++++", "0x", "x", "0", "0x0", "-1", "0xzz", "0x1ffffffffffffffff", "0x999"}) {
