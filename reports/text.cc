@@ -5,6 +5,7 @@
 
 #include "base/units.h"
 #include "diagnose/explain.h"
+#include "reports/findings.h"
 #include "reports/numbers.h"
 
 namespace holdfast::reports {
@@ -21,17 +22,6 @@ constexpr std::size_t kMostLabels = 4;
 
 // What has been accepted is shown as well, and said to be.
 bool is_alarming(const Finding& f) { return f.grade <= Grade::growing_container; }
-
-std::string rate(const Finding& f, const std::string& work_unit) {
-  std::string text;
-  if (f.bytes_per_hour) text += growth_with_interval(*f.bytes_per_hour, "/h");
-  if (f.bytes_per_work) {
-    const std::string per = "/" + one_of(work_unit);
-    text += f.bytes_per_hour ? " = " + bytes_with_interval(*f.bytes_per_work, per)
-                             : growth_with_interval(*f.bytes_per_work, per);
-  }
-  return text;
-}
 
 void add_stack(const Finding& f, std::size_t frames, std::string& text) {
   std::size_t shown = 0;
@@ -60,7 +50,7 @@ void add_finding(const Finding& f, const Diagnosis& d, const TextOptions& option
   if (f.baseline != diagnose::BaselineState::none)
     text += std::string("  (") + diagnose::name(f.baseline) + ")";
   if (f.grade <= Grade::suspect && (f.bytes_per_hour || f.bytes_per_work)) {
-    text += "   " + rate(f, d.work_unit);
+    text += "   " + rate_text(f, d.work_unit);
     if (f.samples > 0) text += "   " + count_text(static_cast<double>(f.samples)) + " samples";
   }
   text +=
@@ -79,7 +69,7 @@ void add_finding(const Finding& f, const Diagnosis& d, const TextOptions& option
 void add_part(const Finding& f, const Diagnosis& d, std::string& text) {
   text.pop_back();  // the empty line after the finding it belongs to
   text += "  and with it, also " + std::string(diagnose::title(f.grade)) + ": ";
-  text += f.bytes_per_hour ? rate(f, d.work_unit) : bytes_with_interval(f.in_use);
+  text += f.bytes_per_hour ? rate_text(f, d.work_unit) : bytes_with_interval(f.in_use);
   text += " in " + count_text(f.site.inuse_objects) + " blocks\n\n";
 }
 

@@ -95,8 +95,11 @@ Result<std::vector<Suppression>> parse_json(std::string_view text, const std::st
 // What the reports show of a name has its arguments shortened: a pattern that spells them out is shortened
 // alike.
 std::string as_shown(const std::string& pattern) {
-  if (pattern.find_first_of("<(") == std::string::npos) return pattern;
-  return explain_symbol(pattern, "").shown;
+  const std::size_t bracket = pattern.find_first_of("<(");
+  if (bracket == std::string::npos) return pattern;
+  std::string shown = explain_symbol(pattern, "").shown;
+  // Only where that has left the name itself alone.
+  return shown.starts_with(pattern.substr(0, bracket + 1)) ? shown : pattern;
 }
 
 // LeakSanitizer looks at every frame, plumbing too.

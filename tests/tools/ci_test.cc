@@ -17,6 +17,7 @@
 namespace holdfast {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::Outcome;
@@ -93,6 +94,36 @@ TEST_F(Ci, ABudgetALargeBoundAndASuppressionEachAcceptIt) {
   EXPECT_EQ(suppressed.exit_code, 0) << suppressed.out;
   EXPECT_THAT(suppressed.out, HasSubstr("suppressed by leaks.supp:2"));
   EXPECT_THAT(suppressed.out, HasSubstr("suppression of 'nothing' (leaks.supp:3) covers nothing here"));
+}
+
+TEST_F(Ci, SeveralFormatsAreWrittenAtOnce) {
+  const Outcome outcome =
+      ci({"--requests", "200", "--name", "keeps a lot", "--format", "github", "--format", "junit=leaks.xml",
+          "--format", "sarif=leaks.sarif", "--format", "markdown=leaks.md", "--format", "pprof=growth.pb.gz"},
+         {"leak", "1000", "1"});
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.err;
+  EXPECT_THAT(outcome.out, StartsWith("::error title=Holdfast%3A LEAK::LEAK "));
+  const auto file = [&](const char* name) { return testing::read_text(directory_.file(name)); };
+  EXPECT_THAT(file("leaks.xml"), HasSubstr("classname=\"holdfast.ci\" name=\"keeps a lot\""));
+  EXPECT_EQ(nlohmann::json::parse(file("leaks.sarif")).at("version"), "2.1.0");
+  EXPECT_THAT(file("leaks.md"), StartsWith("## Holdfast: 1 leaking site"));
+  // 10 rounds since the warm-up, of 200 blocks each.
+  const Outcome top = testing::run(
+      {"go", "tool", "pprof", "-top", "-sample_index=inuse_objects", directory_.file("growth.pb.gz")});
+  EXPECT_EQ(top.exit_code, 0) << top.err;
+  EXPECT_THAT(top.out, ContainsRegex("2000 .*::keep"));
+}
+
+TEST_F(Ci, TheStepsSummaryIsWrittenWhereGithubWantsIt) {
+  const std::string path = directory_.file("summary.md");
+  testing::write_text(path, "before\n");
+  const std::string foreign = "heap profile: 1: 64 [1: 64] @ heapprofile\n1: 64 [1: 64] @ 0x1000\n";
+  const Outcome outcome =
+      testing::holdfast({"check", "-", "--format", "github", "--inconclusive", "warn"},
+                        {.input = foreign, .environment = {{"GITHUB_STEP_SUMMARY", path}}});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, StartsWith("::warning title=Holdfast::inconclusive%0A"));
+  EXPECT_THAT(testing::read_text(path), StartsWith("before\n## Holdfast: inconclusive"));
 }
 
 TEST_F(Ci, WithoutCountedRequestsTheRoundIsTheUnit) {

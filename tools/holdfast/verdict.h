@@ -16,6 +16,12 @@ class App;
 
 namespace holdfast::tool {
 
+// Adds --source-root, by default the current directory, for the formats that name files of a repository.
+void add_source_root_flag(CLI::App& app, std::string& root);
+
+// Where a GitHub step's summary is wanted (GITHUB_STEP_SUMMARY), appends to it.
+Result<void> append_step_summary(const std::string& markdown);
+
 class VerdictOutput {
  public:
   // Adds --format, -o, --all, --name, --source-root and --inconclusive to `app`; `this` must outlive the
