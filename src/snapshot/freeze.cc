@@ -32,6 +32,10 @@ struct Lifetime {
 // The walk of a span adds at most this many cohorts.
 constexpr std::size_t kSlotsPerSpan = record::kSpanBytes / (16 + sizeof(record::Slot)) + 1;
 
+// What is read under one hold of a lock.
+constexpr std::uint32_t kSitesAtATime = 512;
+constexpr std::uint32_t kBlocksAtATime = 512;
+
 Error no_memory() {
   return {"no memory for a snapshot", "try again, or use a larger sampling interval"};
 }
@@ -72,25 +76,28 @@ class Freezer {
   }
 
  private:
+  // Some sites at a time: no lock is held for longer than reading them takes, some tens of microseconds.
   bool collect_counters(Shard& shard) {
-    // Sites entered while we hold the lock come in the next snapshot.
+    // Sites entered while we read come in the next snapshot.
     const std::uint32_t count = recorder_.sites().size();
     if (totals_.size() < count && !totals_.resize(count)) return false;
-    std::size_t wanted = lifetimes_.size() + 4096;
-    for (;;) {
-      if (!lifetimes_.reserve(wanted)) return false;
-      const std::size_t before = lifetimes_.size();
+    for (std::uint32_t first = 0; first < count; first += kSitesAtATime) {
+      if (!collect_counters(shard, first, std::min(count - first, kSitesAtATime))) return false;
+    }
+    return true;
+  }
+
+  bool collect_counters(Shard& shard, std::uint32_t first, std::uint32_t count) {
+    const std::size_t before = lifetimes_.size();
+    for (std::size_t room = 4 * kSitesAtATime;; room *= 2) {
+      if (!make_lifetime_room(room)) return false;
       bool complete = true;
       {
         const base::SpinGuard guard(shard.lock);
         if (!guard) return false;
-        for (std::uint32_t id = 0; id < count && complete; ++id) {
+        for (std::uint32_t id = first; id < first + count && complete; ++id) {
           const record::SiteCounters* c = shard.counters_if_any(id);
-          if (c == nullptr) {
-            id |= 4095;  // a whole chunk that this shard never touched
-            continue;
-          }
-          if (c->allocs == 0) continue;
+          if (c == nullptr || c->allocs == 0) continue;
           shard.each_lifetime(*c, [&](int bucket, std::uint32_t n) {
             if (lifetimes_.size() == lifetimes_.capacity()) {
               complete = false;
@@ -99,12 +106,20 @@ class Freezer {
             }
           });
         }
-        for (std::uint32_t id = 0; id < count && complete; ++id) add(shard, id);
+        for (std::uint32_t id = first; id < first + count && complete; ++id) add(shard, id);
       }
       if (complete) return true;
       lifetimes_.resize_down(before);
-      wanted = std::max(wanted * 2, before + 8192);
     }
+  }
+
+  // Touches the pages now rather than under a lock.
+  bool make_lifetime_room(std::size_t more) {
+    const std::size_t before = lifetimes_.size();
+    if (before + more <= lifetimes_.capacity()) return true;
+    if (!lifetimes_.resize(before + more)) return false;
+    lifetimes_.resize_down(before);
+    return true;
   }
 
   void add(const Shard& shard, std::uint32_t id) {
@@ -120,17 +135,19 @@ class Freezer {
   }
 
   bool collect_large(Shard& shard) {
-    for (std::size_t room = shard.large_count() + 1024;; room *= 2) {
-      if (!cohorts_.make_room(room)) return false;
+    for (std::uint32_t first = 0; first < shard.large_used(); first += kBlocksAtATime) {
+      if (!cohorts_.make_room(kBlocksAtATime)) return false;
       const base::SpinGuard guard(shard.lock);
       if (!guard) return false;
-      if (shard.large_count() > room) continue;
-      shard.each_large([&](const record::LargeBlock& b) {
+      const std::uint32_t end = std::min(first + kBlocksAtATime, shard.large_used());
+      for (std::uint32_t i = first; i < end; ++i) {
+        const record::LargeBlock& b = *shard.large_at(i);
+        if (b.address == 0) continue;
         cohorts_.add(record::index(b.site), b.birth_ns - start_ns_,
                      record::weight_of(b.size, recorder_.interval_of(b.interval_id)));
-      });
-      return true;
+      }
     }
+    return true;
   }
 
   bool collect_spans() {
