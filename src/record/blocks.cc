@@ -67,7 +67,7 @@ void* Recorder::take_small(std::size_t size, std::size_t alignment, SiteId site,
   const std::uint64_t interval = interval_of(interval_id);
   // Exact mode spreads threads over all shards; samples are rare enough for a few.
   const int shards = interval <= kExact ? kShards : kLargeShards;
-  const auto shard_index = static_cast<std::uint16_t>(t_state.shard % shards);
+  const auto shard_index = static_cast<std::uint16_t>(t_state.shard & (shards - 1));  // powers of two
   Shard& shard = shards_[shard_index];
   const int c = alignment <= 16 ? size_class(size) : size_class(size, alignment);
   const Weight weight = weight_of(size, interval);
@@ -103,7 +103,7 @@ void* Recorder::take_small(std::size_t size, std::size_t alignment, SiteId site,
     block = span->slot_address(i);
   }
   work_.add_bytes(weight.bytes);
-  sites_.note_size(site, size, now - started_ns());
+  if (size >= SizeSteps::kSmallest) sites_.note_size(site, size, now - started_ns());
   tick(now);
   return block;
 }

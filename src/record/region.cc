@@ -6,23 +6,6 @@
 
 namespace holdfast::record {
 
-std::uint32_t Span::take() noexcept {
-  ++live;
-  if (free_head != 0) {
-    const std::uint32_t slot = free_head - 1;
-    free_head = static_cast<std::uint32_t>(slots[slot].birth_ns);
-    return slot;
-  }
-  return touched++;
-}
-
-void Span::give(std::uint32_t slot) noexcept {
-  --live;
-  slots[slot].state = SlotState::free;
-  slots[slot].birth_ns = free_head;
-  free_head = slot + 1;
-}
-
 bool Region::reserve() noexcept {
   if (base_ != 0) return true;
   for (std::size_t size = kLargestRegion; size >= kSmallestRegion; size /= 4) {

@@ -74,8 +74,19 @@ struct Span {
 
   // The two below under the shard's lock.
   bool full() const noexcept { return free_head == 0 && touched == slot_count; }
-  std::uint32_t take() noexcept;           // an index; the span is not full
-  void give(std::uint32_t slot) noexcept;
+  std::uint32_t take() noexcept {  // an index; the span is not full
+    ++live;
+    if (free_head == 0) return touched++;
+    const std::uint32_t slot = free_head - 1;
+    free_head = static_cast<std::uint32_t>(slots[slot].birth_ns);
+    return slot;
+  }
+  void give(std::uint32_t slot) noexcept {
+    --live;
+    slots[slot].state = SlotState::free;
+    slots[slot].birth_ns = free_head;
+    free_head = slot + 1;
+  }
 };
 
 class Region {

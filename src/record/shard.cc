@@ -7,12 +7,6 @@
 
 namespace holdfast::record {
 
-void Shard::count_alloc(SiteCounters& c, const Weight& w) noexcept {
-  ++c.allocs;
-  c.alloc_objects += w.objects;
-  c.alloc_bytes += w.bytes;
-}
-
 void Shard::count_free(SiteCounters& c, const Weight& w, std::int64_t lifetime_ns) noexcept {
   ++c.frees;
   c.freed_objects += w.objects;

@@ -55,7 +55,11 @@ class alignas(64) Shard {
   SiteCounters* counters(SiteId site) noexcept { return counters_.at_grow(index(site)); }
   const SiteCounters* counters_if_any(std::uint32_t site) const noexcept { return counters_.at(site); }
 
-  void count_alloc(SiteCounters& c, const Weight& w) noexcept;
+  void count_alloc(SiteCounters& c, const Weight& w) noexcept {
+    ++c.allocs;
+    c.alloc_objects += w.objects;
+    c.alloc_bytes += w.bytes;
+  }
   void count_free(SiteCounters& c, const Weight& w, std::int64_t lifetime_ns) noexcept;
   // Calls visit(bucket, count) for each entry of the site's lifetimes; a bucket may come twice.
   template <typename Visit>

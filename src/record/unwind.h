@@ -65,11 +65,11 @@ void forget_unwind_rows() noexcept;
 // a page), because others may unmap that memory. Where the kernel refuses to answer it says no.
 bool readable(std::uintptr_t address, std::size_t size) noexcept;
 
-// Remembered stacks of one thread, keyed by (pc, sp): while every word that decided an earlier unwind still
-// lies unchanged in its stack slot, the stack is the same and its id need not be looked up. For exact mode: a
-// sampled program unwinds too rarely to need one. Works on the thread's own stack; on fibers and alternate
-// signal stacks each capture unwinds, since their memory may have been given back.
-class MemoTable;                       // 64 KiB of raw memory, touched as used
+// The last stack of one thread and the ids of those before: a new stack is walked only as far as it differs from the last,
+// the rest is compared word by word, and its id is found frame by frame. For exact mode: a sampled program unwinds too
+// rarely to need one. Works on the thread's own stack and to 512 frames; on fibers and alternate signal stacks each
+// capture unwinds anew, since their memory may have been given back.
+class MemoTable;                       // about 240 KiB of raw memory, touched as used
 MemoTable* new_memo_table() noexcept;  // nullptr when no memory
 void free_memo_table(MemoTable* table) noexcept;
 
@@ -78,7 +78,7 @@ struct MemoResult {
   std::uint32_t id = 0;  // the remembered id when `hit`, else 0
   bool hit = false;
 };
-// As unwind_stack, but on a hit fills no pcs and returns the id given to remember() for the very same stack.
+// As unwind_stack without the hook's own frames but the outermost; on a hit fills no pcs and returns the id given to remember() for the very same stack.
 // One thread at a time, not from a signal handler that interrupts it on the same table.
 MemoResult unwind_stack_memo(MemoTable& table, const StackStart& start, std::uintptr_t* pcs,
                              std::uint32_t max) noexcept;

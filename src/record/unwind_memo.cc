@@ -1,13 +1,14 @@
-// Remembered stacks. An entry keeps, leaf first, every stack word that decided an unwind: the return
-// addresses, and the saved frame pointers where a frame's place came from one. All of them unchanged means
-// that the unwind would take the very same way, so its answer is known. Registers that decided nothing are
-// not looked at.
+// Remembered stacks. From one allocation to the next most of a stack stays: the table keeps the last one,
+// root first, with every stack word that decided its walk (return addresses, saved frame pointers where a
+// frame's place came from one). A new walk begins at the leaf as ever; where it comes to a frame of the last
+// stack in the same state, and all words further out are unchanged, the rest of the way is known. The ids
+// hang on a tree of return addresses, so that only the new frames are looked up.
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <array>
-#include <limits>
-#include <new>
 
+#include "record/own_frames.h"
 #include "record/unwind.h"
 #include "record/unwind_memory.h"
 #include "record/unwind_walk.h"
@@ -15,205 +16,329 @@
 namespace holdfast::record {
 namespace {
 
-constexpr std::uint32_t entry_count = 256;  // a power of two
-constexpr std::uint32_t word_count = 6144;
-// What one stack may take: two words for each of the 256 frames a session may ask for.
-constexpr std::uint32_t longest_stack = 512;
+// Deeper stacks are walked anew each time.
+constexpr std::uint32_t kFrames = 512;
 
-// A word that was read: how far its slot lies from the one before (in words, signed, the top 16 bits) and its
-// value, which as a user-space address fits in 48.
-class Check {
- public:
-  static constexpr bool can_hold(std::int64_t step, std::uintptr_t value) noexcept {
-    return step >= std::numeric_limits<std::int16_t>::min() &&
-           step <= std::numeric_limits<std::int16_t>::max() && value <= value_mask;
-  }
-  Check() noexcept = default;
-  Check(std::int64_t step, std::uintptr_t value) noexcept
-      : packed_((static_cast<std::uint64_t>(step) << value_bits) | value) {}
-  std::int64_t step_bytes() const noexcept {
-    return (static_cast<std::int64_t>(packed_) >> value_bits) *
-           static_cast<std::int64_t>(sizeof(std::uintptr_t));
-  }
-  std::uintptr_t value() const noexcept { return packed_ & value_mask; }
-
- private:
-  static constexpr int value_bits = 48;
-  static constexpr std::uint64_t value_mask = (std::uint64_t{1} << value_bits) - 1;
-  std::uint64_t packed_;
+struct Word {
+  std::uintptr_t slot;
+  std::uintptr_t value;
 };
 
-struct Entry {
-  std::uintptr_t pc;
+// A frame of the walk: its state, and how it led to its caller. The outermost has no caller: its word is
+// always 0.
+struct Frame {
+  std::uintptr_t key;  // code address + 1, as in RowTable
   std::uintptr_t sp;
-  std::uintptr_t fp;       // meaningful if fp_matters
-  std::uint64_t position;  // of its first check, counted from the table's beginning of time
-  std::uintptr_t reach;    // one past the highest byte it reads
-  std::uint32_t max;
-  std::uint32_t id;
-  std::uint16_t checks;  // 0: the entry is empty
-  std::uint16_t depth;
-  bool truncated;
-  bool fp_matters;
+  std::uintptr_t fp;
+  std::uintptr_t fp_slot;  // where the caller's fp lies; 0: unchanged
+  std::uint64_t node;      // the return addresses from the root up to the one that leaves this frame
+  std::uint16_t extras;    // words beside return addresses that decided the way from here to the root
+  bool uses_fp;
+  bool fp_needed;  // here or further out, before it is loaded again
+};
+
+// One step of a new walk.
+struct Step {
+  Frame frame;
+  Word caller;              // the return address
+  Word place;               // what a realigned frame's place was read from; slot 0: nothing
+  std::uintptr_t fp_value;  // what lies in frame.fp_slot
+};
+
+// The way out of the hook's own frames, which is the same each time: where their return addresses lie, and
+// what they are.
+struct OwnFrames {
+  static constexpr std::uint32_t kMost = 4;
+  std::uintptr_t pc;   // where the capture began; 0: not known yet
+  std::uintptr_t key;  // the state in the hook's outermost function
+  std::uintptr_t sp_offset;
+  std::uintptr_t fp_offset;  // 0: the frame pointer is as it was
+  std::uint32_t count;
+  std::uint16_t offset[kMost];
+  std::uintptr_t address[kMost];
+};
+
+// The tree of return addresses: a node is a parent and one more address towards the leaf. A cache: a node
+// that was overwritten comes back as a new one, its old descendants are met no more, because numbers are not
+// used again.
+class NodeTable {
+ public:
+  struct Node {
+    std::uint64_t parent;
+    std::uintptr_t pc;
+    std::uint64_t self;
+    std::uint32_t id;  // of the stack that ends here; 0: not known yet
+  };
+
+  std::uint64_t new_root() noexcept { return ++last_; }
+
+  Node& child(std::uint64_t parent, std::uintptr_t pc) noexcept {
+    const std::uint64_t mixed = (parent * 0x9e3779b97f4a7c15u) ^ (pc * 0xd1b54a32d192ed03u);
+    const std::size_t home = (mixed >> 40) & (kNodes - 1);
+    Node& first = nodes_[home];
+    if (first.parent == parent && first.pc == pc) return first;
+    Node& second = nodes_[home ^ 1];
+    if (second.parent == parent && second.pc == pc) return second;
+    Node& older = first.self < second.self ? first : second;
+    older = {parent, pc, ++last_, 0};
+    return older;
+  }
+
+ private:
+  static constexpr std::size_t kNodes = 4096;
+  std::uint64_t last_ = 0;  // 0 is nobody's number
+  std::array<Node, kNodes> nodes_;
 };
 
 }  // namespace
 
 class MemoTable {
  public:
-  explicit MemoTable(std::uint64_t generation) noexcept : generation_(generation) {}
-
-  // Empties the table when rows were forgotten since.
-  void follow(std::uint64_t generation) noexcept {
-    if (generation == generation_) return;
-    entries_ = {};
-    pending_ = {};
-    generation_ = generation;
-  }
-
-  const Entry* find(const StackStart& start, std::uint32_t max, const OwnStack& stack) const noexcept {
-    const std::uint32_t home = home_of(start);
-    for (const std::uint32_t way : {home, home ^ 1u}) {
-      const Entry& entry = entries_[way];
-      if (entry.pc == start.pc && entry.sp == start.sp && entry.checks != 0 && entry.max == max &&
-          next_ - entry.position <= word_count && (!entry.fp_matters || entry.fp == start.fp) &&
-          stack.holds(entry.sp) && entry.reach <= stack.high && unchanged(entry)) {
-        return &entry;
-      }
-    }
-    return nullptr;
-  }
-
-  // Begins recording a stack; what was pending is dropped.
-  void begin(const StackStart& start, std::uint32_t max, bool on_own_stack) noexcept {
-    const std::uint64_t index = next_ % word_count;
-    if (index + longest_stack > word_count) next_ += word_count - index;  // a stack's checks lie in one piece
-    next_ += longest_stack;  // overwrites nothing that still counts
-    pending_ = Entry{.pc = start.pc,
-                     .sp = start.sp,
-                     .fp = start.fp,
-                     .position = next_ - longest_stack,
-                     .reach = start.sp,
-                     .max = max,
-                     .id = 0,
-                     .checks = 0,
-                     .depth = 0,
-                     .truncated = false,
-                     .fp_matters = false};
-    slot_ = start.sp;
-    abandoned_ = !on_own_stack;
-  }
-
-  void word(std::uintptr_t slot, std::uintptr_t value) noexcept {
-    if (abandoned_) return;
-    const auto bytes = static_cast<std::int64_t>(slot - slot_);
-    const std::int64_t step = bytes / static_cast<std::int64_t>(sizeof slot);
-    if (slot < pending_.sp || slot % sizeof slot != slot_ % sizeof slot || pending_.checks == longest_stack ||
-        !Check::can_hold(step, value)) {
-      abandoned_ = true;
+  // Begins anew when rows were forgotten, or stacks are cut elsewhere.
+  void follow(std::uint64_t generation, std::uint32_t max) noexcept {
+    if (generation == generation_ && max == max_) [[likely]]
       return;
-    }
-    words_[pending_.position % word_count + pending_.checks++] = Check(step, value);
-    slot_ = slot;
-    if (slot + sizeof slot > pending_.reach) pending_.reach = slot + sizeof slot;
+    generation_ = generation;
+    max_ = max;
+    count_ = 0;
+    own_frames_ = {};
+    own_frame_ways_ = 0;
+    root_ = nodes_.new_root();
   }
-  void start_fp() noexcept { pending_.fp_matters = true; }
-  void give_up() noexcept { abandoned_ = true; }
 
-  // Ends recording: the stack waits for its id, if it can be remembered at all.
-  void end(Capture capture, bool on_own_stack) noexcept {
-    next_ = pending_.position + pending_.checks;
-    if (abandoned_ || !on_own_stack || capture.depth > std::numeric_limits<std::uint16_t>::max())
-      pending_.checks = 0;
-    pending_.depth = static_cast<std::uint16_t>(capture.depth);
-    pending_.truncated = capture.truncated;
+  // False: this stack is not one to remember; pcs are not filled.
+  bool capture(const StackStart& start, ReadableWindow& window, bool can_remember, std::uintptr_t* pcs,
+               MemoResult& result) noexcept {
+    leaf_ = nullptr;
+    if (!can_remember || !walk(start, window) || !window.stayed_home()) {
+      count_ = 0;
+      return false;
+    }
+    if (count_ + step_count_ > kFrames) {
+      count_ = 0;
+      return false;
+    }
+    append_steps();
+    const std::uint32_t depth = count_ - 1;
+    result.capture = {std::min(depth, max_), depth > max_};
+    if (depth == 0) return true;
+    leaf_ = &nodes_.child(frames_[count_ - 2].node, callers_[count_ - 1].value);
+    if (leaf_->id != 0) {
+      result.id = leaf_->id;
+      result.hit = true;
+      return true;
+    }
+    for (std::uint32_t i = 0; i < result.capture.depth; ++i) pcs[i] = callers_[count_ - 1 - i].value;
+    return true;
   }
 
   void remember(std::uint32_t id) noexcept {
-    if (pending_.checks == 0) return;
-    pending_.id = id;
-    std::uint32_t way = home_of(StackStart{.pc = pending_.pc, .sp = pending_.sp, .fp = 0});
-    const auto live = [this](const Entry& entry) {
-      return entry.checks != 0 && next_ - entry.position <= word_count;
-    };
-    const auto same = [this](const Entry& entry) {
-      return entry.pc == pending_.pc && entry.sp == pending_.sp;
-    };
-    // The same place first, then a free one, then the older of the two.
-    const Entry& first = entries_[way];
-    const Entry& second = entries_[way ^ 1u];
-    if (!same(first) && live(first) && (same(second) || !live(second) || second.position < first.position))
-      way ^= 1u;
-    entries_[way] = pending_;
-    pending_.checks = 0;
+    if (leaf_ != nullptr) leaf_->id = id;
   }
 
  private:
-  static std::uint32_t home_of(const StackStart& start) noexcept {
-    const std::uint64_t mixed = (start.pc ^ (start.sp << 20)) * 0x9e3779b97f4a7c15u;
-    return static_cast<std::uint32_t>(mixed >> 40) & (entry_count - 1);
+  // Walks from the leaf until the root or until the last stack goes on the same way: steps_ [0, step_count_)
+  // then lie on top of frames_ [0, count_).
+  bool walk(const StackStart& start, ReadableWindow& window) noexcept {
+    const RowTable& table = row_table();
+    const RowTable::Seal seal = table.seal();
+    std::uintptr_t key = start.pc + 1, sp = start.sp, fp = start.fp;
+    step_count_ = 0;
+    leave_own_frames(start, window, key, sp, fp);
+    for (;;) {
+      while (count_ != 0 && frames_[count_ - 1].sp < sp) --count_;
+      if (count_ != 0 && is_here(frames_[count_ - 1], key, sp, fp)) {
+        if (unchanged()) return true;
+        if (!take_over_unchanged(key, sp, fp)) return false;
+      }
+      if (step_count_ == kFrames) return false;
+      Step& step = steps_[step_count_++];
+      // Field by field, and no more than is read: a compiler clears a whole step by `rep stos`, in 10 ns.
+      step.frame.key = key;
+      step.frame.sp = sp;
+      step.frame.fp = fp;
+      step.frame.fp_slot = 0;
+      step.frame.uses_fp = false;
+      step.place.slot = 0;
+      step.caller.value = 0;
+      Row row = table.find(key, seal);
+      if (row.kind() == Row::none) [[unlikely]] {
+        row = learn_row(key - 1);
+        if (row.kind() != Row::lost) row_table().publish(key, seal, row);
+      }
+      std::uintptr_t cfa;
+      switch (row.kind()) {
+        case Row::from_sp:
+          cfa = sp + static_cast<std::uintptr_t>(row.cfa_offset());
+          break;
+        case Row::from_fp:
+          step.frame.uses_fp = true;
+          cfa = fp + static_cast<std::uintptr_t>(row.cfa_offset());
+          break;
+        case Row::from_memory:
+          step.frame.uses_fp = row.memory_at_fp();
+          step.place.slot = (row.memory_at_fp() ? fp : sp) + static_cast<std::uintptr_t>(row.cfa_offset());
+          if (!window.word(step.place.slot, step.place.value)) return false;
+          cfa = step.place.value + static_cast<std::uintptr_t>(row.addend());
+          break;
+        case Row::outermost:
+          step.caller.slot = reinterpret_cast<std::uintptr_t>(&no_caller_);
+          return true;
+        default:
+          return false;
+      }
+      step.caller.slot = cfa - sizeof cfa;
+      if (cfa <= sp || !window.word(step.caller.slot, step.caller.value)) return false;
+      if (row.fp_rule() != Row::fp_kept) {
+        step.frame.uses_fp = step.frame.uses_fp || row.fp_rule() == Row::fp_at_fp;
+        step.frame.fp_slot =
+            (row.fp_rule() == Row::fp_at_cfa ? cfa : fp) + static_cast<std::uintptr_t>(row.fp_offset());
+        if (!window.word(step.frame.fp_slot, step.fp_value)) return false;
+        fp = step.fp_value;
+      }
+      if (step.caller.value == 0) return true;
+      key = step.caller.value;
+      sp = cfa;
+    }
   }
 
-  bool unchanged(const Entry& entry) const noexcept {
-    // Four at a time without a branch: nearly always all are unchanged, and all may be read.
-    constexpr std::uint32_t stride = 4;
-    const Check* check = &words_[entry.position % word_count];
-    std::uintptr_t slot = entry.sp;
-    const auto differs = [&slot](const Check& one) {
-      slot += static_cast<std::uintptr_t>(one.step_bytes());
-      return load_word(slot) ^ one.value();
-    };
-    std::uint32_t left = entry.checks;
-    for (; left >= stride; left -= stride, check += stride) {
-      std::uintptr_t difference = differs(check[0]);
-      difference |= differs(check[1]);
-      difference |= differs(check[2]);
-      difference |= differs(check[3]);
-      if (difference != 0) return false;
+  // Leaves the state in the outermost of the hook's functions, which the program has called.
+  void leave_own_frames(const StackStart& start, ReadableWindow& window, std::uintptr_t& key,
+                        std::uintptr_t& sp, std::uintptr_t& fp) noexcept {
+    for (const OwnFrames& way : own_frames_) {
+      if (way.pc == 0) break;
+      if (way.pc != start.pc) continue;
+      std::uint32_t same = 0;
+      std::uintptr_t address;
+      while (same < way.count && window.word(start.sp + way.offset[same], address) &&
+             address == way.address[same])
+        ++same;
+      if (same != way.count) continue;
+      key = way.key;
+      sp = start.sp + way.sp_offset;
+      if (way.fp_offset != 0) fp = load_word(start.sp + way.fp_offset);
+      return;
     }
-    for (; left != 0; --left, ++check) {
-      if (differs(*check) != 0) return false;
+    learn_own_frames(start, window);
+  }
+
+  __attribute__((noinline)) void learn_own_frames(const StackStart& start, ReadableWindow& window) noexcept {
+    OwnFrames way{start.pc, start.pc + 1, 0, 0, 0, {}, {}};
+    for (; way.count < OwnFrames::kMost; ++way.count) {
+      const Row row = learn_row(way.key - 1);
+      if (row.kind() != Row::from_sp || row.fp_rule() == Row::fp_at_fp) break;
+      const std::uintptr_t cfa = way.sp_offset + static_cast<std::uintptr_t>(row.cfa_offset());
+      std::uintptr_t address;
+      if (!window.word(start.sp + cfa - sizeof cfa, address) || !is_own_frame(address)) break;
+      if (row.fp_rule() == Row::fp_at_cfa) way.fp_offset = cfa + static_cast<std::uintptr_t>(row.fp_offset());
+      way.offset[way.count] = static_cast<std::uint16_t>(cfa - sizeof cfa);
+      way.address[way.count] = way.key = address;
+      way.sp_offset = cfa;
+    }
+    if (way.count == 0) return;
+    own_frames_[own_frame_ways_++ % own_frames_.size()] = way;
+  }
+
+  static bool is_here(const Frame& frame, std::uintptr_t key, std::uintptr_t sp, std::uintptr_t fp) noexcept {
+    return frame.sp == sp && frame.key == key && (!frame.fp_needed || frame.fp == fp);
+  }
+
+  // All words that decided the way from frame count_ - 1 to the root. Four at a time without a branch: nearly
+  // always all are as they were.
+  bool unchanged() const noexcept {
+    return unchanged(callers_, count_) && unchanged(extras_, frames_[count_ - 1].extras);
+  }
+
+  static bool unchanged(const Word* words, std::size_t count) noexcept {
+    const auto differs = [](const Word& word) { return load_word(word.slot) ^ word.value; };
+    for (; count >= 4; count -= 4, words += 4) {
+      if ((differs(words[0]) | differs(words[1]) | differs(words[2]) | differs(words[3])) != 0) return false;
+    }
+    for (; count != 0; --count, ++words) {
+      if (differs(*words) != 0) return false;
     }
     return true;
   }
 
-  std::uint64_t generation_;
-  std::uint64_t next_ = 0;  // where the next stack's checks go; older than word_count ago is overwritten
-  std::uintptr_t slot_ = 0;
-  bool abandoned_ = false;
-  Entry pending_{};
-  std::array<Entry, entry_count> entries_{};
-  std::array<Check, word_count> words_;
-};
+  // Some word further out has changed: makes the frames before it steps of the new walk, which goes on from
+  // there.
+  bool take_over_unchanged(std::uintptr_t& key, std::uintptr_t& sp, std::uintptr_t& fp) noexcept {
+    for (; count_ != 0; --count_) {
+      const Frame& frame = frames_[count_ - 1];
+      key = frame.key;
+      sp = frame.sp;
+      const std::uint32_t outer_extras = count_ > 1 ? frames_[count_ - 2].extras : 0;
+      if (!unchanged(callers_ + count_ - 1, 1) ||
+          !unchanged(extras_ + outer_extras, frame.extras - outer_extras)) {
+        --count_;
+        return true;
+      }
+      if (step_count_ == kFrames || callers_[count_ - 1].value == 0) return false;
+      Step& step = steps_[step_count_++];
+      step = {frame, callers_[count_ - 1], {}, 0};
+      step.frame.fp = fp;
+      const bool fp_is_extra = frame.fp_slot != 0 && count_ > 1 && frames_[count_ - 2].fp_needed;
+      if (frame.extras - outer_extras > (fp_is_extra ? 1 : 0)) step.place = extras_[frame.extras - 1];
+      if (frame.fp_slot != 0) fp = step.fp_value = load_word(frame.fp_slot);
+    }
+    return false;
+  }
 
-namespace {
-static_assert(sizeof(MemoTable) <= 64 * 1024);
-}
+  // Puts the steps on top of the frames that stay, from the root outwards.
+  void append_steps() noexcept {
+    while (step_count_ != 0) {
+      const Step& step = steps_[--step_count_];
+      Frame& frame = frames_[count_];
+      frame = step.frame;
+      const Frame* outer = count_ == 0 ? nullptr : &frames_[count_ - 1];
+      const bool needed_outside = outer != nullptr && outer->fp_needed;
+      frame.fp_needed = frame.uses_fp || (frame.fp_slot == 0 && needed_outside);
+      frame.extras = outer == nullptr ? 0 : outer->extras;
+      if (frame.fp_slot != 0 && needed_outside) extras_[frame.extras++] = {frame.fp_slot, step.fp_value};
+      if (step.place.slot != 0) extras_[frame.extras++] = step.place;
+      frame.node = outer == nullptr ? root_ : nodes_.child(outer->node, step.caller.value).self;
+      callers_[count_++] = step.caller;
+    }
+  }
+
+  std::array<OwnFrames, 8> own_frames_;
+  std::uint32_t own_frame_ways_ = 0;
+  std::uint64_t generation_ = 0;
+  std::uint64_t root_ = 0;
+  std::uintptr_t no_caller_ = 0;
+  NodeTable::Node* leaf_ = nullptr;
+  std::uint32_t max_ = 0;
+  std::uint32_t count_ = 0;
+  std::uint32_t step_count_ = 0;
+  Frame frames_[kFrames];
+  Word callers_[kFrames];
+  Word extras_[2 * kFrames];
+  Step steps_[kFrames];
+  NodeTable nodes_;
+};
 
 MemoTable* new_memo_table() noexcept {
   void* memory = mmap(nullptr, sizeof(MemoTable), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return memory == MAP_FAILED ? nullptr : ::new (memory) MemoTable(row_table().generation());
+  // Fresh pages are zero, which is an empty table: nothing is written, so that only what is used becomes
+  // memory.
+  return memory == MAP_FAILED ? nullptr : static_cast<MemoTable*>(memory);
 }
 
 void free_memo_table(MemoTable* table) noexcept {
-  if (table != nullptr) munmap(table, sizeof(MemoTable));
+  if (table != nullptr) munmap(static_cast<void*>(table), sizeof(MemoTable));
 }
 
 MemoResult unwind_stack_memo(MemoTable& table, const StackStart& start, std::uintptr_t* pcs,
                              std::uint32_t max) noexcept {
   Unwinder unwinder;
   if (!chosen_unwinder(unwinder)) return {{0, true}, 0, false};
-  const auto frame = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-  table.follow(row_table().generation());
-  if (const Entry* entry = table.find(start, max, own_stack(frame))) {
-    return {{entry->depth, entry->truncated}, entry->id, true};
-  }
-  ReadableWindow window(frame);
-  table.begin(start, max, window.stayed_home());
-  const Capture capture = walk(unwinder, start, window, FrameSink{pcs, max}, table);
-  table.end(capture, window.stayed_home());
-  return {capture, 0, false};
+  MemoResult result;
+  table.follow(row_table().generation(), max);
+  ReadableWindow window(reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)));
+  const bool can_remember = unwinder == Unwinder::eh_frame && window.stayed_home();
+  if (table.capture(start, window, can_remember, pcs, result)) return result;
+  return {unwind_stack(start, pcs, max), 0, false};
 }
 
 void remember(MemoTable& table, std::uint32_t id) noexcept { table.remember(id); }

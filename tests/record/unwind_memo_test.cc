@@ -4,8 +4,10 @@
 
 #include <array>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "record/unwind_support.h"
 
@@ -186,6 +188,107 @@ TEST(RememberedStacks, BelongToTheirThread) {
       EXPECT_EQ(table.last.hit, round == 1);
     }
   }).join();
+}
+
+// A walk through a tree of calls in which every kind of frame lies over every other, so that each capture
+// shares some frames with the one before, and by chance the same stack pointers with other ones.
+struct Wanderer {
+  Table table;
+  std::uint64_t random = 1;
+  std::map<std::vector<std::uintptr_t>, std::uint32_t> ids;  // of the whole stack
+  std::uint32_t captures = 0, hits = 0;
+
+  std::uint64_t draw(std::uint64_t limit) {
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    return (random >> 33) % limit;
+  }
+};
+
+__attribute__((noinline)) void look(Wanderer& w) {
+  std::array<std::uintptr_t, most> plain{};
+  StackStart start;
+  HOLDFAST_STACK_START(start);
+  const MemoResult memo = unwind_stack_memo(*w.table.memory, start, w.table.pcs.data(), most);
+  const Capture capture = unwind_stack(start, plain.data(), most);
+  ASSERT_EQ(memo.capture.depth, capture.depth);
+  ASSERT_EQ(memo.capture.truncated, capture.truncated);
+  const std::vector<std::uintptr_t> stack(plain.begin(), plain.begin() + capture.depth);
+  const auto [known, fresh] = w.ids.emplace(stack, static_cast<std::uint32_t>(w.ids.size() + 1));
+  if (memo.hit) {
+    ASSERT_EQ(memo.id, known->second);
+    ++w.hits;
+  } else {
+    ASSERT_TRUE(std::equal(stack.begin(), stack.end(), w.table.pcs.begin()));
+    remember(*w.table.memory, known->second);
+  }
+  ++w.captures;
+}
+
+void wander(Wanderer& w, int depth);
+
+__attribute__((noinline)) void plain_step(Wanderer& w, int depth) {
+  wander(w, depth);
+  stay_on_stack();
+}
+__attribute__((noinline)) void wide_step(Wanderer& w, int depth) {
+  std::array<char, 80> room{};
+  __asm__ volatile("" : : "r"(room.data()) : "memory");
+  wander(w, depth);
+  __asm__ volatile("" : : "r"(room.data()) : "memory");
+}
+__attribute__((noinline)) void moving_step(Wanderer& w, int depth) {
+  void* room = alloca(16 + w.draw(4) * 16);
+  __asm__ volatile("" : : "r"(room) : "memory");
+  wander(w, depth);
+  __asm__ volatile("" : : "r"(room) : "memory");
+}
+__attribute__((noinline)) void realigned_step(Wanderer& w, int depth) {
+  alignas(64) std::array<char, 64> room{};
+  __asm__ volatile("" : : "r"(room.data()) : "memory");
+  wander(w, depth);
+  __asm__ volatile("" : : "r"(room.data()) : "memory");
+}
+// Uses the frame pointer's register for a value that changes while the frame stays.
+__attribute__((noinline)) void busy_step(Wanderer& w, int depth) {
+  std::uint64_t a = w.random, b = a * 3, c = a * 5, d = a * 7, e = a * 11, f = a * 13;
+  for (int i = 0; i < times(2); ++i) {
+    wander(w, depth);
+    a += b, b ^= c, c += d, d ^= e, e += f, f ^= a;
+  }
+  __asm__ volatile("" : : "r"(a), "r"(b), "r"(c), "r"(d), "r"(e), "r"(f));
+}
+
+__attribute__((noinline)) void wander(Wanderer& w, int depth) {
+  for (std::uint64_t children = 1 + w.draw(3); children != 0; --children) {
+    look(w);
+    if (::testing::Test::HasFatalFailure() || depth == 0 || w.captures > 60'000) return;
+    switch (w.draw(5)) {
+      case 0:
+        plain_step(w, depth - 1);
+        break;
+      case 1:
+        wide_step(w, depth - 1);
+        break;
+      case 2:
+        moving_step(w, depth - 1);
+        break;
+      case 3:
+        realigned_step(w, depth - 1);
+        break;
+      default:
+        busy_step(w, depth - 1);
+        break;
+    }
+  }
+  stay_on_stack();
+}
+
+TEST(RememberedStacks, AreThoseOfAPlainUnwindHoweverTheCallsGo) {
+  Wanderer w;
+  for (int round = 0; round < 2000 && w.captures < 60'000 && !HasFatalFailure(); ++round) wander(w, 12);
+  EXPECT_GT(w.captures, 50'000u);
+  EXPECT_GT(w.hits, w.captures / 20);
+  EXPECT_LT(w.hits, w.captures);
 }
 
 }  // namespace
