@@ -127,7 +127,10 @@ INSTANTIATE_TEST_SUITE_P(Subcommands, BadInput,
                          ::testing::Values(std::vector<std::string>{"get", "SOURCE", "-o", "out"},
                                            std::vector<std::string>{"top", "SOURCE"},
                                            std::vector<std::string>{"diff", "SOURCE", "SOURCE"},
-                                           std::vector<std::string>{"check", "SOURCE"}),
+                                           std::vector<std::string>{"check", "SOURCE"},
+                                           std::vector<std::string>{"watch", "SOURCE"},
+                                           std::vector<std::string>{"baseline", "SOURCE"},
+                                           std::vector<std::string>{"convert", "SOURCE"}),
                          [](const auto& suite) { return suite.param.front(); });
 
 }  // namespace

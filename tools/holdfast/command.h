@@ -42,5 +42,8 @@ Command add_top(CLI::App& root);
 Command add_diff(CLI::App& root);
 Command add_check(CLI::App& root);
 Command add_ci(CLI::App& root);
+Command add_watch(CLI::App& root);
+Command add_baseline(CLI::App& root);
+Command add_convert(CLI::App& root);
 
 }  // namespace holdfast::tool

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "command.h"
+#include "diagnose/baseline.h"
 #include "diagnose/kept_profile.h"
 #include "profile/delta.h"
 #include "profile/pprof.h"
@@ -58,7 +59,7 @@ void VerdictOutput::add_flags(CLI::App& app) {
   app.add_option("--name", name_, "What the report calls it [the source]; one name per scenario in CI")
       ->type_name("NAME");
   add_source_root_flag(app, source_root_);
-  outputs_.add_flags(app, {"text", "json", "markdown", "junit", "sarif", "github", "pprof"});
+  outputs_.add_flags(app, {"text", "json", "markdown", "junit", "sarif", "github", "pprof", "baseline"});
 }
 
 Result<int> VerdictOutput::write(const diagnose::Diagnosis& diagnosis,
@@ -79,6 +80,7 @@ Result<int> VerdictOutput::write(const diagnose::Diagnosis& diagnosis,
         return kept.error();
       return reports::render_github(diagnosis, context);
     }
+    if (format == "baseline") return diagnose::encode(diagnose::make_baseline(diagnosis));
     if (format == "pprof") return growth(diagnosis, first, last);
     return reports::render_text(diagnosis, {.show_all = all_});
   });
