@@ -70,8 +70,11 @@ void Stacks::explain(const profile::Location& location) {
     const auto [known, is_new] = functions_.try_emplace(key, static_cast<std::uint32_t>(table_->size()));
     if (is_new) {
       Symbol symbol = explain_symbol(name, module);
+      // Where inlined calls are known, the lambda is a frame of its own, beside what invokes it.
+      const bool is_told_twice = symbol.is_invoker && line.line != 0;
       names_.push_back(Hash().text(symbol.normalised).value());
-      table_->push_back({std::move(symbol.shown), function.filename, line.line, module, symbol.is_plumbing});
+      table_->push_back({std::move(symbol.shown), function.filename, line.line, module,
+                         symbol.is_plumbing || is_told_twice});
     } else {
       names_.push_back(names_[known->second]);
       Frame again = (*table_)[known->second];

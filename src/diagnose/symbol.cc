@@ -238,6 +238,7 @@ Symbol explain_symbol(std::string_view name, std::string_view module) {
   if (const std::string_view lambda = called_lambda(full, symbol.normalised); !lambda.empty()) {
     symbol.normalised = simplified(lambda, Style::normalised) + "::operator()";
     symbol.shown = simplified(lambda, Style::shown);
+    symbol.is_invoker = true;
     return symbol;
   }
   symbol.shown = simplified(full, Style::shown);

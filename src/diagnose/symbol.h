@@ -14,6 +14,7 @@ struct Symbol {
   std::string
       normalised;  // "make_handler::{lambda}::operator()": equal for g++ and clang++, with or without clones
   bool is_plumbing = false;  // never the frame a site is named after
+  bool is_invoker = false;   // standard library code that stands for the lambda it calls
 };
 
 // The symbol of one function of a profile. `name` is demangled or mangled, `module` the base name of its file

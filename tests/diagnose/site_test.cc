@@ -40,6 +40,20 @@ TEST(Site, IsNamedAfterTheFirstFrameThatIsNoPlumbing) {
   EXPECT_EQ(site.frames[site.named_frame].function, "app::read_body(...)");
 }
 
+TEST(Site, TellsALambdaOnceWhereItsInvokersAreInlined) {
+  const std::string invoker =
+      "std::__invoke_impl<void, main::{lambda()#1}>(std::__invoke_other, main::{lambda()#1}&&)";
+  profile::Profile p =
+      stack({"operator new(unsigned long)", "main::{lambda()#1}::operator()() const", invoker});
+  const Site guessed = sites_of(p)[0];
+  EXPECT_FALSE(guessed.frames[2].is_plumbing) << "without lines the invoker may hold the lambda's body";
+  for (profile::Location& location : p.locations) location.lines[0].line = 7;
+  const Site known = sites_of(p)[0];
+  EXPECT_TRUE(known.frames[2].is_plumbing);
+  EXPECT_EQ(known.frames[known.named_frame].function, "main::{lambda}");
+  EXPECT_EQ(known.fingerprint, guessed.fingerprint);
+}
+
 TEST(Site, HasOneFingerprintInEveryBuild) {
   const std::string one = fingerprint(
       {"app::store(std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >)",

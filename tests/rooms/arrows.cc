@@ -23,9 +23,10 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"holders", {"record", "snapshot", "base"}},
     {"serve", {"profile", "base"}},
     {"fetch", {"base"}},
+    {"lines", {"profile", "base"}},
     {"diagnose", {"profile", "base"}},
     {"reports", {"diagnose", "base"}},
-    {"tools", {"fetch", "profile", "diagnose", "reports", "base"}},
+    {"tools", {"fetch", "lines", "profile", "diagnose", "reports", "base"}},
 };
 
 // The files directly under src/ are the composition: the session and what it is made of.

@@ -19,7 +19,7 @@ struct CheckFlags {
   PolicyFlags policy;
   Accepted accepted;
   VerdictOutput output;
-  fetch::FetchOptions fetch;
+  SourceOptions fetch;
 };
 
 Result<int> check(CheckFlags& flags) {

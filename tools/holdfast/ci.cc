@@ -28,7 +28,7 @@ struct CiFlags {
   std::vector<std::string> program;
   Accepted accepted;
   VerdictOutput output;
-  fetch::FetchOptions fetch;
+  SourceOptions fetch;
   CLI::Option* confirm = nullptr;
 };
 

@@ -24,7 +24,7 @@ struct DiffFlags {
   std::string base, current, source_root;
   std::size_t limit = 20;
   Outputs outputs;
-  fetch::FetchOptions fetch;
+  SourceOptions fetch;
 };
 
 Result<std::string> growth(const diagnose::Comparison& comparison, const profile::Profile& base,

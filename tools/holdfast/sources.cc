@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/units.h"
+#include "lines/add_lines.h"
 #include "profile/decode.h"
 
 namespace holdfast::tool {
@@ -33,6 +34,13 @@ void add_source_flags(CLI::App& app, fetch::FetchOptions& options) {
       ->group(group);
 }
 
+void add_source_flags(CLI::App& app, SourceOptions& options) {
+  add_source_flags(app, static_cast<fetch::FetchOptions&>(options));
+  app.add_flag("!--no-lines", options.lines,
+               "Name functions only; debug information is not read for inlined calls and lines (faster for "
+               "huge programs)");
+}
+
 Result<profile::Profile> decode_profile(const std::string& source, const std::string& bytes) {
   auto decoded = profile::decode(bytes);
   if (decoded) return decoded;
@@ -40,10 +48,12 @@ Result<profile::Profile> decode_profile(const std::string& source, const std::st
   return Error{source + ": " + what, hint.empty() ? "take the snapshot again with: holdfast get" : hint};
 }
 
-Result<profile::Profile> load_profile(const std::string& source, const fetch::FetchOptions& options) {
+Result<profile::Profile> load_profile(const std::string& source, const SourceOptions& options) {
   auto bytes = fetch::fetch(source, options);
   if (!bytes) return bytes.error();
-  return decode_profile(source, *bytes);
+  auto profile = decode_profile(source, *bytes);
+  if (profile && options.lines) lines::add_lines(*profile);
+  return profile;
 }
 
 }  // namespace holdfast::tool

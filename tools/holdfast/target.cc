@@ -68,7 +68,7 @@ std::string end_text(int status) {
   return "ended with exit code " + std::to_string(WEXITSTATUS(status));
 }
 
-Result<Target> Target::at(const std::string& url, const fetch::FetchOptions& options) {
+Result<Target> Target::at(const std::string& url, const SourceOptions& options) {
   if (!is_server(url)) {
     return Error{url + " is no running server", "give its heap endpoint, as 127.0.0.1:6060 or unix:/path"};
   }

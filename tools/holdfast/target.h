@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "fetch/fetch.h"
+#include "sources.h"
 #include "profile/profile.h"
 
 namespace holdfast::tool {
@@ -18,7 +18,7 @@ namespace holdfast::tool {
 class Target {
  public:
   // The program behind `url`. Error when it names no server but a file.
-  static Result<Target> at(const std::string& url, const fetch::FetchOptions& options);
+  static Result<Target> at(const std::string& url, const SourceOptions& options);
 
   // Starts `words` by `holdfast run`, counting every allocation (`interval` empty) or sampling, and waits
   // until its heap can be asked for. Its standard output goes to standard error, where it mixes with no
@@ -47,7 +47,7 @@ class Target {
   bool reap(bool wait);  // true once it has ended
 
   std::string source_;
-  fetch::FetchOptions options_;
+  SourceOptions options_;
   pid_t child_ = -1;      // of a started program, until it has ended
   pid_t local_pid_ = -1;  // of a program on this machine
   int status_ = 0;        // how the child ended

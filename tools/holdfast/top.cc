@@ -25,7 +25,7 @@ struct TopFlags {
   std::size_t limit = 20;
   bool cumulative = false;
   Outputs outputs;
-  fetch::FetchOptions fetch;
+  SourceOptions fetch;
 };
 
 Result<int> top(TopFlags& flags) {
