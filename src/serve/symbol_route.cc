@@ -8,7 +8,7 @@ namespace holdfast::serve {
 namespace {
 
 constexpr std::size_t kMaxAddresses = 100'000;
-constexpr std::size_t kMaxAnswerBytes = std::size_t{16} << 20;
+constexpr std::size_t kMaxAnswerBytes = std::size_t{4} << 20;
 
 std::vector<std::uint64_t> parse_addresses(std::string_view list) {
   std::vector<std::uint64_t> addresses;

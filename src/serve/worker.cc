@@ -40,7 +40,8 @@ Request request_of(const httplib::Request& raw, std::string body) {
   return request;
 }
 
-void copy(const Response& from, httplib::Response& to) {
+// Takes the body over: it may be megabytes.
+void hand_over(Response from, httplib::Response& to) {
   to.status = from.status;
   std::string type = "text/plain; charset=utf-8";
   for (const auto& [name, value] : from.headers) {
@@ -52,7 +53,8 @@ void copy(const Response& from, httplib::Response& to) {
   }
   // A heap profile is of one moment.
   to.set_header("Cache-Control", "no-store");
-  to.set_content(from.body, type);
+  to.set_header("Content-Type", type);
+  to.body = std::move(from.body);
 }
 
 }  // namespace
@@ -154,15 +156,14 @@ void Worker::answer_post(const httplib::Request& raw, httplib::Response& to,
 
 void Worker::answer(const httplib::Request& raw, std::string body, httplib::Response& to) {
   if (refusal_) {
-    copy(*refusal_, to);
+    hand_over(*refusal_, to);
     return;
   }
   Request request = request_of(raw, std::move(body));
   request.client_waits = [this] { return connection_->client_waits(); };
-  const Response response = desk_.handler(request);
-  copy(response, to);
+  hand_over(desk_.handler(request), to);
   // The time that a delta waited is not the client's fault.
-  connection_->begin_response(response.body.size());
+  connection_->begin_response(to.body.size());
 }
 
 }  // namespace holdfast::serve

@@ -23,6 +23,7 @@ class ScenarioServer {
   // False when the program ended before it served; stop() then returns how.
   bool serves() const { return !app_.empty(); }
 
+  pid_t id() const { return pid_; }
   const std::string& app() const { return app_; }    // "http://127.0.0.1:40123"
   std::string heap() const { return heap_ + "/debug/pprof/heap"; }
   int app_port() const;
