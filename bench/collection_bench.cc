@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -24,49 +23,14 @@
 #include <utility>
 #include <vector>
 
+#include "support/many_sites.h"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// --- 20,000 sites: 2,000 functions that allocate, each called from ten places under sixteen frames.
-
-constexpr int kLeaves = 2000;
-constexpr int kCallers = 10;
-
-using Leaf = void* (*)(std::size_t);
-
-template <int I>
-[[gnu::noinline]] void* allocating_function(std::size_t size) {
-  void* block = std::malloc(size + I % 7);
-  asm volatile("" ::"r"(block) : "memory");
-  return block;
-}
-
-template <int C>
-[[gnu::noinline]] void* calling_function(Leaf leaf, std::size_t size) {
-  void* block = leaf(size);
-  asm volatile("" ::"r"(block) : "memory");
-  return block;
-}
-
-template <int... I>
-constexpr std::array<Leaf, sizeof...(I)> leaves(std::integer_sequence<int, I...>) {
-  return {allocating_function<I>...};
-}
-using Caller = void* (*)(Leaf, std::size_t);
-template <int... C>
-constexpr std::array<Caller, sizeof...(C)> callers(std::integer_sequence<int, C...>) {
-  return {calling_function<C>...};
-}
-constexpr auto kLeafTable = leaves(std::make_integer_sequence<int, kLeaves>());
-constexpr auto kCallerTable = callers(std::make_integer_sequence<int, kCallers>());
-
-[[gnu::noinline]] void* at_depth(int depth, int site, std::size_t size) {
-  void* block = depth == 0 ? kCallerTable[site / kLeaves % kCallers](kLeafTable[site % kLeaves], size)
-                           : at_depth(depth - 1, site, size);
-  asm volatile("" ::"r"(block) : "memory");
-  return block;
-}
+using holdfast::testing::allocate_at;
+using holdfast::testing::kManySites;
 
 // --- A client that allocates nothing.
 
@@ -157,7 +121,7 @@ class Allocators {
       }
       const long before = switches();
       const auto begin = Clock::now();
-      std::free(at_depth(16, static_cast<int>(site % (kLeaves * kCallers)), 64));
+      std::free(allocate_at(static_cast<int>(site % kManySites), 64));
       const double us = std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
       site += 104729;
       ++now.operations;
@@ -209,7 +173,7 @@ int pause(int sites, int rounds) {
   }
   const int port = port_of(*session);
   std::vector<void*> kept;
-  for (int i = 0; i < sites * 5; ++i) kept.push_back(at_depth(16, i % sites, 100));
+  for (int i = 0; i < sites * 5; ++i) kept.push_back(allocate_at(i % sites, 100));
   Answer first = ask(port, "/debug/pprof/heap");
   std::vector<double> answers, pauses, pauses_on_cpu, quiet, quiet_on_cpu;
   {
@@ -266,7 +230,7 @@ int memory(long heap_mib, bool off) {
   std::vector<void*> kept;
   kept.reserve(static_cast<std::size_t>(heap_mib) * (1 << 20) / size);
   for (std::size_t i = 0; i < kept.capacity(); ++i) {
-    kept.push_back(at_depth(16, static_cast<int>(i % (kLeaves * kCallers)), size));
+    kept.push_back(allocate_at(static_cast<int>(i % kManySites), size));
     std::memset(kept.back(), 1, size);
   }
   for (int i = 0; i < 20 && !off; ++i) {
@@ -293,7 +257,6 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (words[0] == "pause")
-    return pause(static_cast<int>(number("--sites", kLeaves * kCallers)),
-                 static_cast<int>(number("--rounds", 50)));
+    return pause(static_cast<int>(number("--sites", kManySites)), static_cast<int>(number("--rounds", 50)));
   return memory(number("--heap", 1024), std::ranges::find(words, "--off") != words.end());
 }

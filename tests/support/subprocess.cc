@@ -139,15 +139,19 @@ bool Process::pump() {
   return true;
 }
 
-std::string Process::read_line() {
+std::string Process::read_line() { return take_line(outcome_.out, out_); }
+
+std::string Process::read_error_line() { return take_line(outcome_.err, err_); }
+
+std::string Process::take_line(std::string& from, const int& fd) {
   for (;;) {
-    const std::size_t end = outcome_.out.find('\n');
+    const std::size_t end = from.find('\n');
     if (end != std::string::npos) {
-      std::string line = outcome_.out.substr(0, end);
-      outcome_.out.erase(0, end + 1);
+      std::string line = from.substr(0, end);
+      from.erase(0, end + 1);
       return line;
     }
-    if (out_ < 0 || !pump()) return "";
+    if (fd < 0 || !pump()) return "";
   }
 }
 

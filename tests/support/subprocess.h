@@ -40,6 +40,8 @@ class Process {
 
   // The next whole line of standard output, without its end; empty at the end of output or past the deadline.
   std::string read_line();
+  // The same of standard error.
+  std::string read_error_line();
 
   void close_input();
   void send_signal(int signal);
@@ -49,6 +51,7 @@ class Process {
 
  private:
   bool pump();  // moves what can be moved; false at the end of both outputs, or past the deadline
+  std::string take_line(std::string& from, const int& fd);
   void drain(int& fd, std::string& into);
 
   pid_t pid_ = -1;
