@@ -1,6 +1,8 @@
-// A heap of many live blocks, to weigh what a recorder adds to each. Prints the resident memory before and after.
+// A heap of many live blocks, to weigh what a recorder adds to each. Prints the resident memory before and
+// after.
 //
-//     heap_program BLOCKS KIND     KIND: small (16 to 256 bytes), mixed (16 bytes to 64 KiB, as many bytes in each octave),
+//     heap_program BLOCKS KIND     KIND: small (16 to 256 bytes), mixed (16 bytes to 64 KiB, as many bytes in
+//     each octave),
 //                                  or a size in bytes
 #include <cstdint>
 #include <cstdio>
@@ -58,7 +60,8 @@ int main(int argc, char** argv) {
     bytes += size;
   }
   const long after = resident_kib();
-  std::printf("{\"blocks\": %zu, \"bytes\": %zu, \"resident_before_kib\": %ld, \"resident_after_kib\": %ld}\n", count, bytes,
-              before, after);
+  std::printf(
+      "{\"blocks\": %zu, \"bytes\": %zu, \"resident_before_kib\": %ld, \"resident_after_kib\": %ld}\n", count,
+      bytes, before, after);
   for (char* block : blocks) std::free(block);
 }

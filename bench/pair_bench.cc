@@ -1,15 +1,14 @@
-// What one malloc/free pair costs. The program knows nothing of Holdfast: run it bare, and preloaded in each mode, and
-// compare the ratios (bench/peers does so, interleaved).
+// What one malloc/free pair costs. The program knows nothing of Holdfast: run it bare, and preloaded in each
+// mode, and compare the ratios (bench/peers does so, interleaved).
 #include <benchmark/benchmark.h>
 
 #include <array>
-#include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
-#include <mutex>
-#include <thread>
 #include <vector>
+
+#include "program.h"
 
 namespace {
 
@@ -54,7 +53,8 @@ void churn_pair(benchmark::State& state) {
   const auto free_block = [](char* p) { std::free(p); };
   using Block = std::unique_ptr<char, decltype(free_block)>;
   std::vector<Block> blocks;
-  for (int i = 0; i < 20'000; ++i) blocks.emplace_back(static_cast<char*>(std::malloc(sizes.next())), free_block);
+  for (int i = 0; i < 20'000; ++i)
+    blocks.emplace_back(static_cast<char*>(std::malloc(sizes.next())), free_block);
   for (auto _ : state) {
     Block& one = blocks[sizes.next_random() % blocks.size()];
     one.reset(static_cast<char*>(std::malloc(sizes.next())));
@@ -67,36 +67,12 @@ BENCHMARK(tight_pair)->ThreadRange(1, 16)->UseRealTime();
 BENCHMARK(batch_pair)->ThreadRange(1, 16)->UseRealTime();
 BENCHMARK(churn_pair)->ThreadRange(1, 16)->UseRealTime();
 
-// glibc leaves its locks out in a process that never had a second thread. A server has, and so does a recorded program:
-// without one here the bare figures would flatter the bare program.
-class ParkedThread {
- public:
-  ParkedThread() : thread_([this] {
-    std::unique_lock lock(mutex_);
-    end_.wait(lock, [this] { return ended_; });
-  }) {}
-  ~ParkedThread() {
-    {
-      const std::lock_guard lock(mutex_);
-      ended_ = true;
-    }
-    end_.notify_one();
-    thread_.join();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable end_;
-  bool ended_ = false;
-  std::thread thread_;
-};
-
 }  // namespace
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  const ParkedThread parked;
+  const bench::ParkedThread parked;
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
 }

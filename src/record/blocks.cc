@@ -66,10 +66,12 @@ void* Recorder::take_small(std::size_t size, std::size_t alignment, SiteId site,
                            std::uint16_t interval_id) noexcept {
   const std::uint64_t interval = interval_of(interval_id);
   // Exact mode spreads threads over all shards; samples are rare enough for a few.
-  const int shards = interval <= kExact ? kShards : kLargeShards;
+  const bool exact = interval <= kExact;
+  const int shards = exact ? kShards : kLargeShards;
   const auto shard_index = static_cast<std::uint16_t>(t_state.shard & (shards - 1));  // powers of two
   Shard& shard = shards_[shard_index];
-  const int c = alignment <= 16 ? size_class(size) : size_class(size, alignment);
+  const std::size_t room = exact ? size : coarse_size(size);
+  const int c = alignment <= 16 ? size_class(room) : size_class(room, alignment);
   const Weight weight = weight_of(size, interval);
   const std::int64_t now = now_ns();
 

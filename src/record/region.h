@@ -18,18 +18,25 @@ inline constexpr std::size_t kSpanBytes = 256 * 1024;
 inline constexpr std::size_t kLargestSmall = 32 * 1024;   // larger samples come from the real allocator
 inline constexpr std::size_t kLargestAlignment = 4096;    // so do more strictly aligned ones
 
-// Size classes: every 16 bytes up to 128, then four per octave up to 32 KiB.
-inline constexpr int kSizeClasses = 40;
+// Size classes: every 16 bytes up to 1 KiB, then 32 per octave up to 32 KiB, so that a block wastes 3 % at most. Exact mode
+// needs them so fine, where every block lies here; samples make do with the sizes of coarse_size().
+inline constexpr int kSizeClasses = 64 + 5 * 32;
 constexpr int size_class(std::size_t size) noexcept {
-  if (size <= 128) return size <= 16 ? 0 : static_cast<int>((size - 1) / 16);
+  if (size <= 1024) return size <= 16 ? 0 : static_cast<int>((size - 1) / 16);
   const std::size_t last = size - 1;
   const int octave = 63 - __builtin_clzll(last);
-  return 8 + (octave - 7) * 4 + static_cast<int>((last >> (octave - 2)) & 3);
+  return 64 + (octave - 10) * 32 + static_cast<int>((last >> (octave - 5)) & 31);
 }
 constexpr std::uint32_t class_bytes(int size_class) noexcept {
-  if (size_class < 8) return 16u * static_cast<std::uint32_t>(size_class + 1);
-  const int octave = 7 + (size_class - 8) / 4;
-  return static_cast<std::uint32_t>(5 + (size_class - 8) % 4) << (octave - 2);
+  if (size_class < 64) return 16u * static_cast<std::uint32_t>(size_class + 1);
+  const int octave = 10 + (size_class - 64) / 32;
+  return static_cast<std::uint32_t>(33 + (size_class - 64) % 32) << (octave - 5);
+}
+// Rounded up to four sizes per octave: few classes, so that scattered samples share spans and touch few pages.
+constexpr std::size_t coarse_size(std::size_t size) noexcept {
+  if (size <= 128) return size;
+  const int shift = 61 - __builtin_clzll(size - 1);
+  return (((size - 1) >> shift) + 1) << shift;
 }
 // The smallest class that holds `size` bytes at a multiple of `alignment` (a power of two up to kLargestAlignment).
 constexpr int size_class(std::size_t size, std::size_t alignment) noexcept {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <set>
 #include <vector>
@@ -9,14 +10,24 @@
 namespace holdfast::record {
 namespace {
 
-TEST(SizeClass, HoldsEverySizeWithAtMostAQuarterToSpare) {
+TEST(SizeClass, HoldsEverySizeWithAThirtySecondToSpare) {
   for (std::size_t size = 0; size <= kLargestSmall; ++size) {
     const int c = size_class(size);
     ASSERT_LT(c, kSizeClasses);
     ASSERT_GE(class_bytes(c), size);
     if (c > 0) ASSERT_LT(class_bytes(c - 1), size);
-    if (size > 64) ASSERT_LE(class_bytes(c), size + size / 4 + 1);
+    ASSERT_LT(class_bytes(c), std::max<std::size_t>(size, 1) + std::max<std::size_t>(16, size / 32 + 1));
   }
+}
+
+TEST(SizeClass, OfSamplesAreFew) {
+  std::set<int> classes;
+  for (std::size_t size = 0; size <= kLargestSmall; ++size) {
+    ASSERT_GE(coarse_size(size), size);
+    ASSERT_LE(coarse_size(size), std::max<std::size_t>(size + size / 4 + 1, 16));
+    classes.insert(size_class(coarse_size(size)));
+  }
+  EXPECT_EQ(classes.size(), 40u);
 }
 
 TEST(SizeClass, KeepsEveryAlignment) {
