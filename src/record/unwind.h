@@ -78,7 +78,7 @@ struct MemoResult {
   std::uint32_t id = 0;  // the remembered id when `hit`, else 0
   bool hit = false;
 };
-// As unwind_stack without the hook's own frames but the outermost; on a hit fills no pcs and returns the id given to remember() for the very same stack.
+// As unwind_stack but without the hook's own frames where it knows them; on a hit fills no pcs and returns the id given to remember() for the very same stack.
 // One thread at a time, not from a signal handler that interrupts it on the same table.
 MemoResult unwind_stack_memo(MemoTable& table, const StackStart& start, std::uintptr_t* pcs,
                              std::uint32_t max) noexcept;

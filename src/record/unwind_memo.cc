@@ -49,10 +49,9 @@ struct Step {
 // what they are.
 struct OwnFrames {
   static constexpr std::uint32_t kMost = 4;
-  std::uintptr_t pc;   // where the capture began; 0: not known yet
-  std::uintptr_t key;  // the state in the hook's outermost function
-  std::uintptr_t sp_offset;
-  std::uintptr_t fp_offset;  // 0: the frame pointer is as it was
+  std::uintptr_t pc;             // where the capture began; 0: not known yet
+  std::uintptr_t caller_offset;  // where the address lies that leads back into the program
+  std::uintptr_t fp_offset;      // where the program's frame pointer lies; 0: it is as it was
   std::uint32_t count;
   std::uint16_t offset[kMost];
   std::uintptr_t address[kMost];
@@ -119,16 +118,22 @@ class MemoTable {
       return false;
     }
     append_steps();
-    const std::uint32_t depth = count_ - 1;
+    const std::uint32_t leaves = program_pc_ != 0 ? 1 : 0, depth = count_ - 1 + leaves;
     result.capture = {std::min(depth, max_), depth > max_};
     if (depth == 0) return true;
-    leaf_ = &nodes_.child(frames_[count_ - 2].node, callers_[count_ - 1].value);
+    if (leaves != 0) {
+      leaf_ = &nodes_.child(frames_[count_ - 1].node, program_pc_);
+    } else if (leaf_ == nullptr) {
+      leaf_ = &nodes_.child(frames_[count_ - 2].node, callers_[count_ - 1].value);
+    }
     if (leaf_->id != 0) {
       result.id = leaf_->id;
       result.hit = true;
       return true;
     }
-    for (std::uint32_t i = 0; i < result.capture.depth; ++i) pcs[i] = callers_[count_ - 1 - i].value;
+    if (leaves != 0) pcs[0] = program_pc_;
+    for (std::uint32_t i = leaves; i < result.capture.depth; ++i)
+      pcs[i] = callers_[count_ - 1 + leaves - i].value;
     return true;
   }
 
@@ -146,13 +151,17 @@ class MemoTable {
     step_count_ = 0;
     leave_own_frames(start, window, key, sp, fp);
     for (;;) {
-      while (count_ != 0 && frames_[count_ - 1].sp < sp) --count_;
-      if (count_ != 0 && is_here(frames_[count_ - 1], key, sp, fp)) {
+      std::uint32_t count = count_;
+      while (count != 0 && frames_[count - 1].sp < sp) --count;
+      count_ = count;
+      if (count != 0 && is_here(frames_[count - 1], key, sp, fp)) {
         if (unchanged()) return true;
         if (!take_over_unchanged(key, sp, fp)) return false;
       }
-      if (step_count_ == kFrames) return false;
-      Step& step = steps_[step_count_++];
+      const std::uint32_t number = step_count_;
+      if (number == kFrames) return false;
+      step_count_ = number + 1;
+      Step& step = steps_[number];
       // Field by field, and no more than is read: a compiler clears a whole step by `rep stos`, in 10 ns.
       step.frame.key = key;
       step.frame.sp = sp;
@@ -202,9 +211,11 @@ class MemoTable {
     }
   }
 
-  // Leaves the state in the outermost of the hook's functions, which the program has called.
+  // Where the hook captures, goes on to the program's frame; program_pc_ is then the address in it.
   void leave_own_frames(const StackStart& start, ReadableWindow& window, std::uintptr_t& key,
                         std::uintptr_t& sp, std::uintptr_t& fp) noexcept {
+    program_pc_ = 0;
+    if (!is_own_frame(start.pc + 1)) return;
     for (const OwnFrames& way : own_frames_) {
       if (way.pc == 0) break;
       if (way.pc != start.pc) continue;
@@ -213,9 +224,9 @@ class MemoTable {
       while (same < way.count && window.word(start.sp + way.offset[same], address) &&
              address == way.address[same])
         ++same;
-      if (same != way.count) continue;
-      key = way.key;
-      sp = start.sp + way.sp_offset;
+      if (same != way.count || !window.word(start.sp + way.caller_offset, address)) continue;
+      program_pc_ = key = address;
+      sp = start.sp + way.caller_offset + sizeof address;
       if (way.fp_offset != 0) fp = load_word(start.sp + way.fp_offset);
       return;
     }
@@ -223,19 +234,20 @@ class MemoTable {
   }
 
   __attribute__((noinline)) void learn_own_frames(const StackStart& start, ReadableWindow& window) noexcept {
-    OwnFrames way{start.pc, start.pc + 1, 0, 0, 0, {}, {}};
-    for (; way.count < OwnFrames::kMost; ++way.count) {
-      const Row row = learn_row(way.key - 1);
-      if (row.kind() != Row::from_sp || row.fp_rule() == Row::fp_at_fp) break;
-      const std::uintptr_t cfa = way.sp_offset + static_cast<std::uintptr_t>(row.cfa_offset());
-      std::uintptr_t address;
-      if (!window.word(start.sp + cfa - sizeof cfa, address) || !is_own_frame(address)) break;
+    OwnFrames way{start.pc, 0, 0, 0, {}, {}};
+    std::uintptr_t key = start.pc + 1, cfa = 0;
+    for (;;) {
+      const Row row = learn_row(key - 1);
+      if (row.kind() != Row::from_sp || row.fp_rule() == Row::fp_at_fp) return;
+      cfa += static_cast<std::uintptr_t>(row.cfa_offset());
       if (row.fp_rule() == Row::fp_at_cfa) way.fp_offset = cfa + static_cast<std::uintptr_t>(row.fp_offset());
+      if (!window.word(start.sp + cfa - sizeof cfa, key)) return;
+      if (!is_own_frame(key)) break;
+      if (way.count == OwnFrames::kMost) return;
       way.offset[way.count] = static_cast<std::uint16_t>(cfa - sizeof cfa);
-      way.address[way.count] = way.key = address;
-      way.sp_offset = cfa;
+      way.address[way.count++] = key;
     }
-    if (way.count == 0) return;
+    way.caller_offset = cfa - sizeof cfa;
     own_frames_[own_frame_ways_++ % own_frames_.size()] = way;
   }
 
@@ -286,23 +298,30 @@ class MemoTable {
 
   // Puts the steps on top of the frames that stay, from the root outwards.
   void append_steps() noexcept {
-    while (step_count_ != 0) {
-      const Step& step = steps_[--step_count_];
-      Frame& frame = frames_[count_];
-      frame = step.frame;
-      const Frame* outer = count_ == 0 ? nullptr : &frames_[count_ - 1];
-      const bool needed_outside = outer != nullptr && outer->fp_needed;
-      frame.fp_needed = frame.uses_fp || (frame.fp_slot == 0 && needed_outside);
-      frame.extras = outer == nullptr ? 0 : outer->extras;
-      if (frame.fp_slot != 0 && needed_outside) extras_[frame.extras++] = {frame.fp_slot, step.fp_value};
-      if (step.place.slot != 0) extras_[frame.extras++] = step.place;
-      frame.node = outer == nullptr ? root_ : nodes_.child(outer->node, step.caller.value).self;
-      callers_[count_++] = step.caller;
+    std::uint32_t count = count_;
+    std::uint64_t node = count == 0 ? root_ : frames_[count - 1].node;
+    std::uint16_t extras = count == 0 ? 0 : frames_[count - 1].extras;
+    bool fp_needed = count != 0 && frames_[count - 1].fp_needed;
+    for (std::uint32_t i = step_count_; i != 0; ++count) {
+      const Step& step = steps_[--i];
+      const std::uintptr_t fp_slot = step.frame.fp_slot;
+      if (fp_slot != 0 && fp_needed) extras_[extras++] = {fp_slot, step.fp_value};
+      if (step.place.slot != 0) extras_[extras++] = step.place;
+      fp_needed = step.frame.uses_fp || (fp_slot == 0 && fp_needed);
+      if (count != 0) {
+        leaf_ = &nodes_.child(node, step.caller.value);
+        node = leaf_->self;
+      }
+      frames_[count] = {step.frame.key, step.frame.sp, step.frame.fp,      fp_slot,
+                        node,           extras,        step.frame.uses_fp, fp_needed};
+      callers_[count] = step.caller;
     }
+    count_ = count;
   }
 
   std::array<OwnFrames, 8> own_frames_;
   std::uint32_t own_frame_ways_ = 0;
+  std::uintptr_t program_pc_ = 0;
   std::uint64_t generation_ = 0;
   std::uint64_t root_ = 0;
   std::uintptr_t no_caller_ = 0;
