@@ -1,5 +1,6 @@
 #include "explain.h"
 
+#include "hook/allocator_use.h"
 #include "hook/dl.h"
 #include "hook/real.h"
 #include "record/recorder.h"
@@ -31,7 +32,9 @@ Explainer::Explainer() {
 
 Result<profile::Profile> Explainer::heap(const std::string& default_type) {
   const record::QuietScope quiet;
-  Result<snapshot::Frozen> frozen = snapshot::freeze(record::g_recorder, {hook::name(hook::behind())});
+  const record::AllocatorQuestions questions = hook::allocator_questions();
+  Result<snapshot::Frozen> frozen =
+      snapshot::freeze(record::g_recorder, {hook::name(hook::behind()), &questions});
   if (!frozen) return frozen.error();
   return snapshot::to_profile(*frozen, symbolizer_, {}, default_type);
 }

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/lifetime_buckets.h"
+#include "profile/memory_table.h"
 
 namespace holdfast::profile {
 
@@ -84,6 +86,7 @@ struct HeapHistory {
   std::vector<IntervalChange> intervals;
   std::string unwinder;                     // "eh_frame", "frame_pointers", ...
   std::string allocator;                    // behind the hook: "glibc", "tcmalloc", "jemalloc", ...
+  std::optional<MemoryTable> memory;        // where the resident memory is; absent where it could not be read
   std::vector<Counter> counters;            // drops and the like; zero ones are left out
   std::vector<SiteHistory> sites;           // at most one per sample; samples without one are foreign or folded
   bool operator==(const HeapHistory&) const = default;

@@ -87,6 +87,15 @@ class Decoder {
       case fields::History::counter:
         history.counters.push_back(counter(wire::message(reader)));
         break;
+      case fields::History::memory_rss:
+        memory().rss = wire::number(reader);
+        break;
+      case fields::History::memory_part:
+        memory().parts.push_back(memory_part(wire::message(reader)));
+        break;
+      case fields::History::memory_fact:
+        memory().facts.push_back(memory_part(wire::message(reader)));
+        break;
       case fields::History::site:
         out_.sites.push_back(site(wire::message(reader)));
         break;
@@ -130,6 +139,29 @@ class Decoder {
   }
   void whole_amounts(protozero::pbf_reader& reader, std::vector<double>& out) {
     wire::numbers(reader, [&](std::uint64_t value) { add_amount(out, static_cast<double>(value)); });
+  }
+
+  MemoryTable& memory() {
+    std::optional<MemoryTable>& table = out_.history.memory;
+    return table ? *table : table.emplace();
+  }
+
+  MemoryPart memory_part(protozero::pbf_reader reader) {
+    budget_.charge(sizeof(MemoryPart));
+    MemoryPart out;
+    while (reader.next()) {
+      switch (static_cast<fields::MemoryPart>(reader.tag())) {
+        case fields::MemoryPart::name:
+          out.name = text(reader);
+          break;
+        case fields::MemoryPart::bytes:
+          out.bytes = protozero::decode_zigzag64(wire::number(reader));
+          break;
+        default:
+          reader.skip();
+      }
+    }
+    return out;
   }
 
   Counter counter(protozero::pbf_reader reader) {

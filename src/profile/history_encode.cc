@@ -121,6 +121,17 @@ void add_site(Builder<fields::History>& parent, std::uint64_t key, const SiteHis
   add_numbers(out, fields::Site::step_sizes, site.size_steps, [](const SizeStep& s) { return s.size; });
 }
 
+void add_memory(Builder<fields::History>& out, const MemoryTable& memory) {
+  out.add_uint64(fields::History::memory_rss, memory.rss);
+  const auto add = [&out](fields::History field, const MemoryPart& part) {
+    Builder<fields::MemoryPart> nested(out, field);
+    nested.add_string(fields::MemoryPart::name, part.name);
+    nested.add_sint64(fields::MemoryPart::bytes, part.bytes);
+  };
+  for (const MemoryPart& part : memory.parts) add(fields::History::memory_part, part);
+  for (const MemoryPart& fact : memory.facts) add(fields::History::memory_fact, fact);
+}
+
 std::string history_message(const Profile& profile) {
   const HeapHistory& history = *profile.history;
   std::string bytes;
@@ -142,6 +153,7 @@ std::string history_message(const Profile& profile) {
     nested.add_string(fields::Counter::name, counter.name);
     nested.add_uint64(fields::Counter::value, counter.value);
   }
+  if (history.memory) add_memory(out, *history.memory);
   for (const SiteHistory& site : history.sites)
     add_site(out, stack_key(profile, profile.samples[site.sample]), site);
   return bytes;

@@ -23,7 +23,11 @@ enum class History : protozero::pbf_tag_type {
   allocator = 10,        // string
   counter = 11,          // repeated Counter
   site = 12,             // repeated Site
+  memory_rss = 13,       // uint64; present with a memory table
+  memory_part = 14,      // repeated MemoryPart
+  memory_fact = 15,      // repeated MemoryPart
 };
+enum class MemoryPart : protozero::pbf_tag_type { name = 1, bytes = 2 };  // string, sint64
 enum class Counter : protozero::pbf_tag_type { name = 1, value = 2 };
 enum class Site : protozero::pbf_tag_type {
   key = 1,             // fixed64: stack_key of its sample

@@ -271,6 +271,17 @@ std::size_t Recorder::interval_history(IntervalPoint* out, std::size_t max) noex
   return count;
 }
 
+std::size_t Recorder::thread_addresses(std::uintptr_t* out, std::size_t max) noexcept {
+  const auto main_thread = static_cast<std::uint32_t>(getpid());
+  const base::SpinGuard guard(threads_lock_);
+  std::size_t count = 0;
+  if (!guard) return count;
+  for (const ThreadState* t = threads_; t != nullptr && count < max; t = t->next) {
+    if (t->thread_id != main_thread) out[count++] = reinterpret_cast<std::uintptr_t>(t);
+  }
+  return count;
+}
+
 void Recorder::before_fork() noexcept {
   fork_held_ = 0;
   // A fork from a signal handler that interrupted the recorder would wait for itself: then only try.

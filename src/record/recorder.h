@@ -157,6 +157,9 @@ class HOLDFAST_SHARED Recorder {
   std::int64_t uptime_ns() const noexcept;  // since the first start
   std::int64_t started_wall_ns() const noexcept { return started_wall_ns_.load(std::memory_order_relaxed); }
 
+  // Where the state of each known thread but the main one lies, which is inside its stack's mapping; returns how many.
+  std::size_t thread_addresses(std::uintptr_t* out, std::size_t max) noexcept;
+
   // ---- fork: called around it, all locks in one order
   void before_fork() noexcept;
   void after_fork(bool in_child) noexcept;

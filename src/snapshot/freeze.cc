@@ -7,10 +7,12 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "record/clock.h"
 #include "snapshot/cohorts.h"
+#include "snapshot/memory_use.h"
 
 namespace holdfast::snapshot {
 namespace {
@@ -56,6 +58,27 @@ class Freezer {
       if (!collect_counters(recorder_.shard(i)) || !collect_large(recorder_.shard(i))) return false;
     }
     return collect_spans();
+  }
+
+  // What the table of memory needs of the live samples.
+  LiveMemory live_memory(std::size_t (*good_size)(std::size_t) noexcept) const {
+    LiveMemory live;
+    for (const Totals& t : totals_) {
+      if (t.allocs != t.frees) live.in_use_bytes += std::max(0.0, t.alloc_bytes - t.freed_bytes);
+    }
+    live.region_bytes = region_bytes_;
+    const auto rounding = [&](std::size_t size, double objects) {
+      return good_size == nullptr ? 0 : objects * static_cast<double>(good_size(size) - size);
+    };
+    for (std::size_t size = 0; size < small_objects_.size(); ++size) {
+      // The samples themselves are in the region; what they stand for besides is in the allocator.
+      if (small_objects_[size] > 0) live.rounding_bytes += rounding(size, small_objects_[size]);
+    }
+    for (const LargeSample& block : large_) {
+      live.rounding_bytes += rounding(block.size, block.objects);
+      if (block.size >= kLargeEnoughToLook) live.large.push_back(block);
+    }
+    return live;
   }
 
   std::vector<FrozenSite> sites() {
@@ -136,15 +159,16 @@ class Freezer {
 
   bool collect_large(Shard& shard) {
     for (std::uint32_t first = 0; first < shard.large_used(); first += kBlocksAtATime) {
-      if (!cohorts_.make_room(kBlocksAtATime)) return false;
+      if (!cohorts_.make_room(kBlocksAtATime) || !large_.reserve(large_.size() + kBlocksAtATime)) return false;
       const base::SpinGuard guard(shard.lock);
       if (!guard) return false;
       const std::uint32_t end = std::min(first + kBlocksAtATime, shard.large_used());
       for (std::uint32_t i = first; i < end; ++i) {
         const record::LargeBlock& b = *shard.large_at(i);
         if (b.address == 0) continue;
-        cohorts_.add(record::index(b.site), b.birth_ns - start_ns_,
-                     record::weight_of(b.size, recorder_.interval_of(b.interval_id)));
+        const record::Weight weight = record::weight_of(b.size, recorder_.interval_of(b.interval_id));
+        cohorts_.add(record::index(b.site), b.birth_ns - start_ns_, weight);
+        large_.push_back({b.address, b.size, weight.objects});
       }
     }
     return true;
@@ -152,6 +176,7 @@ class Freezer {
 
   bool collect_spans() {
     record::Region& region = recorder_.region();
+    if (!small_objects_.resize(record::kLargestSmall + 1)) return false;
     for (std::uint32_t i = 0; i < region.span_count(); ++i) {
       record::Span* span = region.span_at(i);
       if (!span->in_use.load(std::memory_order_acquire)) continue;
@@ -165,8 +190,10 @@ class Freezer {
       for (std::uint32_t s = 0; s < span->touched && s < span->slot_count; ++s) {
         const record::Slot& slot = span->slots[s];
         if (slot.state != record::SlotState::live) continue;
-        cohorts_.add(record::index(slot.site), slot.birth_ns - start_ns_,
-                     record::weight_of(slot.size, recorder_.interval_of(slot.interval_id)));
+        const record::Weight weight = record::weight_of(slot.size, recorder_.interval_of(slot.interval_id));
+        cohorts_.add(record::index(slot.site), slot.birth_ns - start_ns_, weight);
+        region_bytes_ += slot.size;
+        small_objects_[slot.size] += weight.objects - 1;
       }
     }
     return true;
@@ -216,6 +243,9 @@ class Freezer {
   CohortTable cohorts_;
   base::RawVector<Totals> totals_;
   base::RawVector<Lifetime> lifetimes_;
+  base::RawVector<LargeSample> large_;
+  base::RawVector<double> small_objects_;  // by size, those in the allocator
+  double region_bytes_ = 0;
 };
 
 void add_work(Recorder& recorder, std::int64_t now_ns, profile::HeapHistory& history) {
@@ -260,6 +290,11 @@ Result<Frozen> freeze(Recorder& recorder, const Surroundings& surroundings) {
   frozen.time_nanos = wall_ns();
   Freezer freezer(recorder, now_ns);
   if (!freezer.collect()) return no_memory();
+  if (surroundings.questions != nullptr) {
+    frozen.history.memory =
+        measure_memory(recorder, freezer.live_memory(surroundings.questions->good_size), *surroundings.questions);
+    if (frozen.history.memory) frozen.comments = profile::memory_comments(*frozen.history.memory);
+  }
   frozen.sites = freezer.sites();
   frozen.interval_bytes = recorder.interval_bytes();
 

@@ -4,6 +4,7 @@
 
 #include <holdfast/result.h>
 
+#include "record/allocator_use.h"
 #include "record/recorder.h"
 #include "snapshot/frozen.h"
 
@@ -12,6 +13,8 @@ namespace holdfast::snapshot {
 // What the recorder cannot know of itself.
 struct Surroundings {
   const char* allocator = "unknown";  // behind the hook
+  // Asks the allocator of itself, for the table of memory; the table is left out without it.
+  const record::AllocatorQuestions* questions = nullptr;
 };
 
 // A snapshot of everything recorded since the start. Call on a quiet thread; allocates. Within each shard of the recorder

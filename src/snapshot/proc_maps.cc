@@ -22,12 +22,16 @@ bool take_number(std::string_view& text, int base, char end, std::uint64_t& numb
 }
 
 // "55d0-55e0 r-xp 00002000 fe:01 1234   /usr/bin/cat (deleted)"
-bool parse_line(std::string_view line, MappedCode& mapped) {
+bool parse_line(std::string_view line, Mapped& mapped) {
   std::uint64_t major = 0;
   std::uint64_t minor = 0;
   if (!take_number(line, 16, '-', mapped.range.start)) return false;
   if (!take_number(line, 16, ' ', mapped.range.limit)) return false;
-  if (line.size() < 5 || line[2] != 'x' || line[4] != ' ') return false;
+  if (line.size() < 5 || line[4] != ' ') return false;
+  mapped.is_readable = line[0] == 'r';
+  mapped.is_writable = line[1] == 'w';
+  mapped.is_executable = line[2] == 'x';
+  mapped.is_private = line[3] == 'p';
   line.remove_prefix(5);
   if (!take_number(line, 16, ' ', mapped.range.offset)) return false;
   if (!take_number(line, 16, ':', major) || !take_number(line, 16, ' ', minor)) return false;
@@ -44,13 +48,21 @@ bool parse_line(std::string_view line, MappedCode& mapped) {
 
 }  // namespace
 
-std::vector<MappedCode> parse_executable_mappings(std::string_view maps) {
-  std::vector<MappedCode> found;
+std::vector<Mapped> parse_mappings(std::string_view maps) {
+  std::vector<Mapped> found;
   while (!maps.empty()) {
     const std::size_t end = maps.find('\n');
-    MappedCode mapped;
+    Mapped mapped;
     if (parse_line(maps.substr(0, end), mapped)) found.push_back(std::move(mapped));
     maps.remove_prefix(end == std::string_view::npos ? maps.size() : end + 1);
+  }
+  return found;
+}
+
+std::vector<MappedCode> parse_executable_mappings(std::string_view maps) {
+  std::vector<MappedCode> found;
+  for (Mapped& mapped : parse_mappings(maps)) {
+    if (mapped.is_executable) found.push_back({mapped.range, mapped.inode, std::move(mapped.path)});
   }
   return found;
 }

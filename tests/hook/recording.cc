@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "hook/allocator_use.h"
 #include "hook/slow_path.h"
 #include "snapshot/freeze.h"
 
@@ -20,6 +21,14 @@ Recording::~Recording() { record::g_recorder.stop(); }
 snapshot::Frozen Recording::freeze() const {
   const record::QuietScope quiet;
   auto frozen = snapshot::freeze(record::g_recorder, {});
+  EXPECT_TRUE(frozen.ok());
+  return frozen ? *frozen : snapshot::Frozen{};
+}
+
+snapshot::Frozen Recording::freeze_with_memory() const {
+  const record::QuietScope quiet;
+  const record::AllocatorQuestions questions = allocator_questions();
+  auto frozen = snapshot::freeze(record::g_recorder, {name(behind()), &questions});
   EXPECT_TRUE(frozen.ok());
   return frozen ? *frozen : snapshot::Frozen{};
 }

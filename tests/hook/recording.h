@@ -6,7 +6,8 @@
 
 #include "snapshot/frozen.h"
 
-// A function whose allocations a test looks for by its address: never inlined or cloned, with kSiteCode bytes to itself.
+// A function whose allocations a test looks for by its address: never inlined or cloned, with kSiteCode bytes
+// to itself.
 #if defined(__clang__)
 #define HOLDFAST_TEST_SITE [[gnu::noinline, gnu::aligned(512)]]
 #else
@@ -25,6 +26,8 @@ class Recording {
   ~Recording();
 
   snapshot::Frozen freeze() const;
+  // The same with the table of memory.
+  snapshot::Frozen freeze_with_memory() const;
 };
 
 // Sums over the sites whose stack passes through a HOLDFAST_TEST_SITE.
