@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "reports/memory.h"
+
 namespace holdfast::reports {
 namespace {
 
@@ -147,6 +149,11 @@ std::string render_json(const diagnose::Diagnosis& d, const std::vector<std::str
   for (const profile::Counter& c : d.counters) counters[c.name] = c.value;
   ordered_json findings = ordered_json::array();
   for (const diagnose::Finding& f : d.findings) findings.push_back(finding(f));
+  ordered_json memory = {{"in_use_bytes", d.in_use.value},
+                         {"in_use_interval_95", interval(d.in_use.interval)},
+                         {"allocator", d.allocator},
+                         {"unwinder", d.unwinder}};
+  add_memory(d, memory);
   return dump({{"schema", kCheckSchema},
                {"verdict", verdict(d)},
                {"snapshots", snapshots},
@@ -154,11 +161,7 @@ std::string render_json(const diagnose::Diagnosis& d, const std::vector<std::str
                {"uptime", d.uptime_seconds},
                {"warm_up", d.warm_up_seconds},
                {"work", {{"unit", d.work_unit}, {"total", d.work}}},
-               {"memory",
-                {{"in_use_bytes", d.in_use.value},
-                 {"in_use_interval_95", interval(d.in_use.interval)},
-                 {"allocator", d.allocator},
-                 {"unwinder", d.unwinder}}},
+               {"memory", std::move(memory)},
                {"floor_bytes", d.floor_bytes},
                {"bounds", bounds(d)},
                {"gone", gone(d)},

@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "diagnose/explain.h"
 #include "reports/findings.h"
+#include "reports/memory.h"
 #include "reports/numbers.h"
 
 namespace holdfast::reports {
@@ -166,6 +167,7 @@ std::string render_text(const Diagnosis& d, const TextOptions& options) {
   add_findings(d, options, text);
   add_bounds(d, text);
   add_gone(d, text);
+  text += render_memory(d);
   for (const profile::Counter& c : d.counters) {
     text += "note: " + c.name + ": " + count_text(static_cast<double>(c.value)) + "\n";
   }

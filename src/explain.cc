@@ -18,6 +18,11 @@ void before_unload() {
   g_modules->before_unmap();
 }
 
+Result<snapshot::Frozen> freeze_now() {
+  const record::AllocatorQuestions questions = hook::allocator_questions();
+  return snapshot::freeze(record::g_recorder, {hook::name(hook::behind()), &questions});
+}
+
 }  // namespace
 
 Explainer& Explainer::instance() {
@@ -30,11 +35,24 @@ Explainer::Explainer() {
   hook::on_unload(before_unload);
 }
 
+Result<MemoryNow> Explainer::memory() {
+  const record::QuietScope quiet;
+  Result<snapshot::Frozen> frozen = freeze_now();
+  if (!frozen) return frozen.error();
+  if (!frozen->history.memory) {
+    return Error{"the kernel does not tell how much memory is resident", "is /proc mounted?"};
+  }
+  MemoryNow now{std::move(*frozen->history.memory), 0, 0, frozen->interval_bytes, frozen->time_nanos};
+  for (const snapshot::FrozenSite& site : frozen->sites) {
+    now.in_use_bytes += site.inuse_bytes;
+    for (const profile::Cohort& c : site.history.live) now.in_use_variance += c.variance;
+  }
+  return now;
+}
+
 Result<profile::Profile> Explainer::heap(const std::string& default_type) {
   const record::QuietScope quiet;
-  const record::AllocatorQuestions questions = hook::allocator_questions();
-  Result<snapshot::Frozen> frozen =
-      snapshot::freeze(record::g_recorder, {hook::name(hook::behind()), &questions});
+  Result<snapshot::Frozen> frozen = freeze_now();
   if (!frozen) return frozen.error();
   return snapshot::to_profile(*frozen, symbolizer_, {}, default_type);
 }

@@ -12,6 +12,7 @@
 #include "endpoint.h"
 #include "explain.h"
 #include "holders_route.h"
+#include "memory_route.h"
 #include "hook/real.h"
 #include "hook/slow_path.h"
 #include "profile/pprof.h"
@@ -95,6 +96,7 @@ struct Session::Impl {
                                    .stop = [] { g_recorder.stop(); },
                                    .set_interval = [this](std::uint64_t bytes) { return set_interval(bytes); }});
     for (serve::Route& route : holders_routes()) sources.more.push_back(std::move(route));
+    for (serve::Route& route : memory_routes()) sources.more.push_back(std::move(route));
     Result<std::unique_ptr<Endpoint>> opened = Endpoint::open(options, std::move(sources));
     if (!opened) return opened.error();
     endpoint = std::move(opened).value();

@@ -130,6 +130,7 @@ struct Diagnosis {
   Estimate in_use;         // bytes, all sites
   std::string allocator;
   std::string unwinder;
+  std::optional<profile::MemoryTable> memory;  // where the process' resident memory was, if the profile tells
   bool has_ages = false;
   bool inconclusive = false;       // nothing could be judged, and why stands in `notes`
   std::vector<std::string> notes;  // warnings about the profile itself

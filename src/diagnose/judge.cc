@@ -194,6 +194,7 @@ void note_quality(const profile::Profile& profile, Diagnosis& d) {
   d.counters = profile.history->counters;
   d.allocator = profile.history->allocator;
   d.unwinder = profile.history->unwinder;
+  d.memory = profile.history->memory;
 }
 
 Diagnosis begin_diagnosis(const profile::Profile& snapshot, const std::vector<Site>& sites,

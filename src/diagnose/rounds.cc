@@ -275,6 +275,7 @@ void describe(const profile::Profile& last, Diagnosis& d) {
   d.counters = last.history->counters;
   d.allocator = last.history->allocator;
   d.unwinder = last.history->unwinder;
+  d.memory = last.history->memory;
 }
 
 void add_bounds(const std::vector<Site>& sites, const RoundsPolicy& policy, Diagnosis& d) {

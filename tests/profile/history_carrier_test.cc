@@ -42,6 +42,14 @@ TEST(HistoryCarrier, GivesBackCountsAndTimesExactly) {
   EXPECT_EQ(decoded.history_note, "");
 }
 
+TEST(HistoryCarrier, GivesBackTheTableOfMemory) {
+  Profile profile = support::small_profile();
+  profile.history->memory = MemoryTable{1 << 30,
+                                        {{"in_use", 1 << 29}, {"untouched", -12345}, {"unexplained", 0}},
+                                        {{"cgroup_limit", INT64_MAX}}};
+  EXPECT_EQ(read(profile, {encode_history(profile)}).history, profile.history);
+}
+
 TEST(HistoryCarrier, ExactModeComesBackExactly) {
   Profile profile = support::server_profile(2000, 6, true);
   for (SiteHistory& site : profile.history->sites) {
