@@ -30,6 +30,11 @@ struct NoRecorder {
 // machine it is empty.
 Capture walk_all_registers(const StackStart& start, ReadableWindow& window, FrameSink sink) noexcept;
 
+// Whether the chain of frame pointers from `fp` leads through code of which nothing is known back to code
+// with call frame information, to the instruction after a call. Then, and only then, the frames in between
+// can be believed: elsewhere rbp is a register like any other. Called where rows end; about 0.3 us.
+bool frame_pointers_lead_back(std::uintptr_t fp, std::uintptr_t sp, ReadableWindow& window) noexcept;
+
 template <typename Recorder>
 Capture walk_frame_pointers(const StackStart& start, ReadableWindow& window, FrameSink sink,
                             Recorder& recorder) noexcept {
@@ -93,7 +98,11 @@ class RowWalk {
       } else if (row.kind() == Row::outermost) {
         return {depth, false};
       } else if (row.kind() == Row::lost) {
-        return cut_short(depth);
+        // Code that a JIT made, or an object without an index of its frames.
+        recorder_.give_up();
+        if (!frame_pointers_lead_back(fp_, sp_, window_)) return {depth, true};
+        cfa = fp_ + 2 * sizeof cfa;
+        row = Row::step(Row::from_fp, false, 16, 0, Row::fp_at_cfa, -16);
       } else if (row.kind() == Row::all_registers) {
         recorder_.give_up();
         return walk_all_registers(start_, window_, sink_);

@@ -33,6 +33,34 @@ holdfast_test_no_cfi:
   retq
 .size holdfast_test_no_cfi, .-holdfast_test_no_cfi
 
+.globl holdfast_test_framed_no_cfi
+.type holdfast_test_framed_no_cfi, @function
+holdfast_test_framed_no_cfi:
+  pushq %rbp
+  movq %rsp, %rbp
+  subq $32, %rsp
+  movq %rdi, %rax
+  movq %rsi, %rdi
+  callq *%rax
+  leave
+  retq
+.size holdfast_test_framed_no_cfi, .-holdfast_test_framed_no_cfi
+
+# As holdfast_test_no_cfi, with rdx in rbp meanwhile.
+.globl holdfast_test_misled_no_cfi
+.type holdfast_test_misled_no_cfi, @function
+holdfast_test_misled_no_cfi:
+  pushq %rbp
+  subq $32, %rsp
+  movq %rdx, %rbp
+  movq %rdi, %rax
+  movq %rsi, %rdi
+  callq *%rax
+  addq $32, %rsp
+  popq %rbp
+  retq
+.size holdfast_test_misled_no_cfi, .-holdfast_test_misled_no_cfi
+
 .globl holdfast_test_cfa_in_r13
 .type holdfast_test_cfa_in_r13, @function
 holdfast_test_cfa_in_r13:
@@ -80,6 +108,8 @@ holdfast_test_cfa_expression:
 .size holdfast_test_cfa_expression, .-holdfast_test_cfa_expression
 )");
 extern "C" void holdfast_test_no_cfi(void (*)(void*), void*);
+extern "C" void holdfast_test_framed_no_cfi(void (*)(void*), void*);
+extern "C" void holdfast_test_misled_no_cfi(void (*)(void*), void*, void*);
 extern "C" void holdfast_test_cfa_in_r13(void (*)(void*), void*);
 extern "C" void holdfast_test_cfa_expression(void (*)(void*), void*);
 #endif
@@ -94,6 +124,39 @@ TEST(UnwindingAssembly, StopsTruncatedAtCodeWithoutCallFrameInformation) {
   EXPECT_TRUE(pair.truncated);
   EXPECT_EQ(pair.ours.size(), 2u) << "the callback and the address in the bare function";
   EXPECT_EQ(pair.ours, pair.reference) << "libgcc stops there too";
+}
+
+// Known code between two pieces of unknown code.
+void again_through_unknown_code(void* pair) {
+  holdfast_test_framed_no_cfi(capture_into, pair);
+  __asm__ volatile("" : : : "memory");
+}
+
+TEST(UnwindingAssembly, GoesByFramePointersThroughCodeThatHasThem) {
+  StackPair direct, through;
+  capture_into(&direct);
+  holdfast_test_framed_no_cfi(again_through_unknown_code, &through);
+  EXPECT_FALSE(through.truncated);
+  const std::size_t between = 4;  // two unknown functions, the known one, the callback
+  ASSERT_EQ(through.ours.size(), direct.ours.size() + between - 1);
+  // From this test's caller on they are the same.
+  EXPECT_TRUE(std::equal(direct.ours.begin() + 2, direct.ours.end(), through.ours.begin() + 2 + between - 1));
+}
+
+TEST(UnwindingAssembly, IsNotMisledByARegisterThatOnlyLooksLikeAFramePointer) {
+  // What rbp points to leads to known code, but not behind a call.
+  std::array<std::uintptr_t, 4> forged{};
+  forged[0] = reinterpret_cast<std::uintptr_t>(&forged[2]);
+  forged[1] = reinterpret_cast<std::uintptr_t>(&again_through_unknown_code) + 1;
+  StackPair pair;
+  holdfast_test_misled_no_cfi(capture_into, &pair, forged.data());
+  EXPECT_TRUE(pair.truncated);
+  EXPECT_EQ(pair.ours, pair.reference);
+  // A value that may not be read.
+  StackPair wild;
+  holdfast_test_misled_no_cfi(capture_into, &wild, reinterpret_cast<void*>(0x7000));
+  EXPECT_TRUE(wild.truncated);
+  EXPECT_EQ(wild.ours, wild.reference);
 }
 
 TEST(UnwindingAssembly, FollowsAFrameTiedToAnotherRegister) {
