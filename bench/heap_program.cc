@@ -1,8 +1,8 @@
 // A heap of many live blocks, to weigh what a recorder adds to each. Prints the resident memory before and
 // after.
 //
-//     heap_program BLOCKS KIND     KIND: small (16 to 256 bytes), mixed (16 bytes to 64 KiB, as many bytes in
-//     each octave),
+//     heap_program BLOCKS KIND [EXTRA]    EXTRA: bytes added to each, as a footer would; KIND: small (16 to
+//     256 bytes), mixed (16 bytes to 64 KiB, as many bytes in each octave),
 //                                  or a size in bytes
 #include <cstdint>
 #include <cstdio>
@@ -47,6 +47,7 @@ long resident_kib() {
 int main(int argc, char** argv) {
   const std::size_t count = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1'000'000;
   const std::string kind = argc > 2 ? argv[2] : "small";
+  const std::size_t extra = argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 0;
   Random random;
   std::vector<char*> blocks(count);
   std::memset(blocks.data(), 1, count * sizeof(char*));
@@ -54,9 +55,9 @@ int main(int argc, char** argv) {
   std::size_t bytes = 0;
   for (char*& block : blocks) {
     const std::size_t size = size_of(kind, random);
-    block = static_cast<char*>(std::malloc(size));
+    block = static_cast<char*>(std::malloc(size + extra));
     if (block == nullptr) return 1;
-    std::memset(block, 1, size);
+    std::memset(block, 1, size + extra);
     bytes += size;
   }
   const long after = resident_kib();

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -66,6 +67,13 @@ Result<Options> options_from_environment() {
       return Error{"HOLDFAST_INTERVAL: " + bytes.error().what, "set it to \"exact\" or a size such as 512KiB"};
     }
     options.interval_bytes = *bytes;
+  }
+  const std::string frames = environment("HOLDFAST_MAX_FRAMES");
+  if (!frames.empty()) {
+    const auto [end, error] = std::from_chars(frames.data(), frames.data() + frames.size(), options.max_frames);
+    if (error != std::errc() || end != frames.data() + frames.size()) {
+      return Error{"HOLDFAST_MAX_FRAMES is no number: " + frames, "set it to 1 to 256; 64 is the default"};
+    }
   }
   return options;
 }
