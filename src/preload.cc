@@ -1,6 +1,6 @@
-// The start of libholdfast_preload.so in a program that knows nothing of it: just before main, read the environment that
-// `holdfast run` sets, and if this process is to be recorded load libholdfast_session.so, which opens the session.
-// Any trouble is said once on stderr; the program runs on unprofiled.
+// The start of libholdfast_preload.so in a program that knows nothing of it: just before main, read the
+// environment that `holdfast run` sets, and if this process is to be recorded load libholdfast_session.so,
+// which opens the session. Any trouble is said once on stderr; the program runs on unprofiled.
 #include <dlfcn.h>
 #include <limits.h>
 #include <unistd.h>
@@ -18,9 +18,11 @@ using holdfast::record::QuietScope;
 
 void say(const char* what, const char* detail) noexcept {
   char line[1024];
-  const int n = std::snprintf(line, sizeof(line), "holdfast: %s%s; the program runs on unprofiled\n", what, detail);
+  const int n =
+      std::snprintf(line, sizeof(line), "holdfast: %s%s; the program runs on unprofiled\n", what, detail);
   if (n > 0) {
-    const auto size = static_cast<std::size_t>(n) < sizeof(line) ? static_cast<std::size_t>(n) : sizeof(line) - 1;
+    const auto size =
+        static_cast<std::size_t>(n) < sizeof(line) ? static_cast<std::size_t>(n) : sizeof(line) - 1;
     [[maybe_unused]] const auto written = write(STDERR_FILENO, line, size);
   }
 }
@@ -30,7 +32,8 @@ const char* environment(const char* name) noexcept {
   return value != nullptr && *value != '\0' ? value : nullptr;
 }
 
-// Whether this is the program that `holdfast run` was asked to run, and not a child it started: exec keeps the pid.
+// Whether this is the program that `holdfast run` was asked to run, and not a child it started: exec keeps
+// the pid.
 bool is_the_program() noexcept {
   const char* pid = environment("HOLDFAST_RUN_PID");
   return pid == nullptr || std::strtol(pid, nullptr, 10) == getpid();
@@ -61,9 +64,9 @@ void* load_session() noexcept {
 void open_session() noexcept {
   if (const char* off = environment("HOLDFAST_OFF"); off != nullptr && std::strcmp(off, "0") != 0) return;
   const bool dumps = environment("HOLDFAST_DUMP_DIR") != nullptr;
-  const bool listens = environment("HOLDFAST_LISTEN") != nullptr;
+  const bool shows = environment("HOLDFAST_LISTEN") != nullptr || environment("HOLDFAST_TRACE") != nullptr;
   // A child has nobody to ask it unless it leaves a dump: it stays unrecorded, and costs nothing.
-  if (!dumps && !(is_the_program() && listens)) return;
+  if (!dumps && !(is_the_program() && shows)) return;
   const QuietScope quiet;
   void* library = load_session();
   if (library == nullptr) {
@@ -82,8 +85,8 @@ void before_exit() noexcept {
 using Main = int (*)(int, char**, char**);
 Main g_main = nullptr;
 
-// Around main: the session opens after the program's own static constructors, and what is still in use is looked at
-// before its static destructors free it.
+// Around main: the session opens after the program's own static constructors, and what is still in use is
+// looked at before its static destructors free it.
 int main_with_session(int argc, char** argv, char** envp) {
   open_session();
   const int code = g_main(argc, argv, envp);

@@ -1,7 +1,9 @@
 #include <holdfast/holdfast.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <mutex>
 #include <utility>
 
@@ -12,13 +14,16 @@
 #include "endpoint.h"
 #include "explain.h"
 #include "holders_route.h"
-#include "memory_route.h"
 #include "hook/real.h"
 #include "hook/slow_path.h"
+#include "memory_route.h"
+#include "metrics.h"
 #include "profile/pprof.h"
 #include "record/recorder.h"
 #include "serve/routes.h"
 #include "snapshot/fork_mutex.h"
+#include "trace.h"
+#include "watch.h"
 
 namespace holdfast {
 namespace {
@@ -34,11 +39,26 @@ Result<void> check(const Options& options) {
     return Error{"the sampling interval must be 1 byte to 1 TiB", "512 KiB is the default"};
   }
   if (options.max_frames < 1 || options.max_frames > record::Recorder::kMaxFrames) {
-    return Error{"max_frames must be 1 to " + std::to_string(record::Recorder::kMaxFrames), "64 is the default"};
+    return Error{"max_frames must be 1 to " + std::to_string(record::Recorder::kMaxFrames),
+                 "64 is the default"};
   }
   if (options.max_label_values < 1 || options.max_label_values > record::LabelTable::kMaxValues) {
-    return Error{"max_label_values must be 1 to " + std::to_string(record::LabelTable::kMaxValues), "100 is the default"};
+    return Error{"max_label_values must be 1 to " + std::to_string(record::LabelTable::kMaxValues),
+                 "100 is the default"};
   }
+  return {};
+}
+
+// 0 where HOLDFAST_TRACE is not set, or wrong, which is said: the program runs on without a trace.
+std::chrono::nanoseconds trace_period_from_environment() {
+  const char* text = std::getenv("HOLDFAST_TRACE");
+  if (text == nullptr || *text == '\0') return {};
+  const Result<std::chrono::nanoseconds> period = base::parse_duration(text);
+  if (period && *period >= Trace::kShortestPeriod && *period <= Trace::kLongestPeriod) return *period;
+  const std::string line =
+      "holdfast: HOLDFAST_TRACE: " + (period ? "the period must be 100 ms to a day" : period.error().what) +
+      "; set it to a time such as 10s; no trace is written\n";
+  [[maybe_unused]] const auto n = ::write(STDERR_FILENO, line.data(), line.size());
   return {};
 }
 
@@ -55,6 +75,8 @@ std::string program_arguments(bool show) {
 struct Session::Impl {
   Options options;
   snapshot::ForkMutex options_mutex;  // the endpoint's threads change the interval too
+  std::unique_ptr<Watch> watch;
+  std::unique_ptr<Trace> trace;
   std::unique_ptr<Endpoint> endpoint;
 
   Result<void> record() {
@@ -83,6 +105,26 @@ struct Session::Impl {
     return g_recorder.recording() ? record() : Result<void>();
   }
 
+  Result<void> watch_memory() {
+    Options wanted = options;
+    // Without an endpoint nobody asks for the peak.
+    wanted.keep_peak = options.keep_peak && !options.listen.empty();
+    Result<std::unique_ptr<Watch>> started = Watch::start(wanted);
+    if (!started) return started.error();
+    watch = std::move(started).value();
+    return {};
+  }
+
+  Result<void> start_trace() {
+    std::chrono::nanoseconds period = options.trace_every;
+    if (period.count() == 0) period = trace_period_from_environment();
+    if (period.count() == 0) return {};
+    Result<std::unique_ptr<Trace>> started = Trace::start(period);
+    if (!started) return started.error();
+    trace = std::move(started).value();
+    return {};
+  }
+
   Result<void> serve() {
     serve::Sources sources;
     sources.heap = [](const std::string& type) { return Explainer::instance().heap(type); };
@@ -90,13 +132,18 @@ struct Session::Impl {
     sources.command_line = [show = options.show_arguments] { return program_arguments(show); };
     sources.facts = [] { return facts(); };
     sources.cpu = find_cpu_profiler();
-    sources.more = control_routes({.is_on = [] { return g_recorder.recording(); },
-                                   .interval_bytes = [] { return g_recorder.interval_bytes(); },
-                                   .start = [this] { return start(); },
-                                   .stop = [] { g_recorder.stop(); },
-                                   .set_interval = [this](std::uint64_t bytes) { return set_interval(bytes); }});
+    sources.more =
+        control_routes({.is_on = [] { return g_recorder.recording(); },
+                        .interval_bytes = [] { return g_recorder.interval_bytes(); },
+                        .start = [this] { return start(); },
+                        .stop = [] { g_recorder.stop(); },
+                        .set_interval = [this](std::uint64_t bytes) { return set_interval(bytes); }});
     for (serve::Route& route : holders_routes()) sources.more.push_back(std::move(route));
     for (serve::Route& route : memory_routes()) sources.more.push_back(std::move(route));
+    for (serve::Route& route : metrics_routes(watch.get())) sources.more.push_back(std::move(route));
+    if (watch != nullptr) {
+      for (serve::Route& route : watch->routes()) sources.more.push_back(std::move(route));
+    }
     Result<std::unique_ptr<Endpoint>> opened = Endpoint::open(options, std::move(sources));
     if (!opened) return opened.error();
     endpoint = std::move(opened).value();
@@ -108,6 +155,8 @@ struct Session::Impl {
   ~Impl() {
     // First the door, then the recording: nobody asks about what is being taken down.
     endpoint.reset();
+    trace.reset();
+    watch.reset();
     g_recorder.stop();
     g_open.store(false);
   }
@@ -120,11 +169,13 @@ std::vector<std::pair<std::string, std::string>> Session::Impl::facts() {
   return {
       {"allocator", std::string(hook::name(hook::behind())) + " (" + hook::behind_file() + ")"},
       {"hook", "symbol interposition"},
-      {"recording", !g_recorder.recording()     ? "stopped"
-                    : interval == record::kExact ? "every allocation"
-                                                 : "one sample in " + base::format_bytes(static_cast<double>(interval))},
+      {"recording", !g_recorder.recording() ? "stopped"
+                    : interval == record::kExact
+                        ? "every allocation"
+                        : "one sample in " + base::format_bytes(static_cast<double>(interval))},
       {"complete since", base::format_duration(std::chrono::nanoseconds(
-                             g_recorder.started_ns() == 0 ? 0 : g_recorder.uptime_ns())) + " ago"},
+                             g_recorder.started_ns() == 0 ? 0 : g_recorder.uptime_ns())) +
+                             " ago"},
       {"unwinder", record::name(record::current_unwinder())},
       {"sites", count(g_recorder.sites().size() - 1)},
       {"samples dropped", count(drops.region_full + drops.large_untracked + drops.lock_timeouts)},
@@ -150,18 +201,21 @@ Result<Session> Session::open(Options options) {
   auto impl = std::make_unique<Impl>();
   impl->options = std::move(options);
   if (const char* unseen = hook::unseen_allocation()) {
-    return Error{std::string("the program's allocations do not come through Holdfast: ") + unseen + " was not seen",
-                 "link holdfast::holdfast into the executable itself, or start it under `holdfast run`"};
+    return Error{
+        std::string("the program's allocations do not come through Holdfast: ") + unseen + " was not seen",
+        "link holdfast::holdfast into the executable itself, or start it under `holdfast run`"};
   }
   if (!g_recorder.prepare()) {
     return Error{"no address space for sampled blocks", "raise the limit of virtual memory (ulimit -v)"};
   }
   hook::install_fork_handlers();
   Explainer::instance();
+  if (const Result<void> watching = impl->watch_memory(); !watching) return watching.error();
   if (const Result<void> served = impl->serve(); !served) return served.error();
   if (impl->options.start) {
     if (const Result<void> recorded = impl->record(); !recorded) return recorded.error();
   }
+  if (const Result<void> tracing = impl->start_trace(); !tracing) return tracing.error();
   return Session(std::move(impl));
 }
 

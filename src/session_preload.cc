@@ -1,5 +1,9 @@
-// The end of libholdfast_session.so that libholdfast_preload.so calls: opens a session as the environment says, just
-// before main, and writes a last dump before the program's static destructors run. Never throws, never ends the program.
+// The end of libholdfast_session.so that libholdfast_preload.so calls: opens a session as the environment
+// says, just before main, and writes a last dump before the program's static destructors run. Never throws,
+// never ends the program.
+#include <holdfast/holdfast.h>
+#include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,10 +15,9 @@
 #include <string>
 #include <vector>
 
-#include <holdfast/holdfast.h>
-
 #include "base/files.h"
 #include "base/units.h"
+#include "dumps.h"
 #include "record/thread_state.h"
 
 namespace {
@@ -49,6 +52,42 @@ std::vector<std::string> words(const std::string& list) {
   return words;
 }
 
+// "USR2", "SIGUSR2" or "12".
+Result<int> signal_from(std::string text) {
+  if (text.starts_with("SIG")) text.erase(0, 3);
+  for (int number = 1; number < NSIG; ++number) {
+    const char* name = sigabbrev_np(number);
+    if (text == std::to_string(number) || (name != nullptr && text == name)) return number;
+  }
+  return Error{"HOLDFAST_DUMP_SIGNAL: there is no signal " + text, "USR2 is usual"};
+}
+
+// What asks for dumps before the program's end. A wrong value costs only these dumps.
+Result<void> add_dumps(Options& options) {
+  options.dump_directory = environment("HOLDFAST_DUMP_DIR");
+  const std::string most = environment("HOLDFAST_DUMPS"), signal = environment("HOLDFAST_DUMP_SIGNAL");
+  if (!most.empty()) {
+    const auto [end, error] = std::from_chars(most.data(), most.data() + most.size(), options.max_dumps);
+    if (error != std::errc() || end != most.data() + most.size() || options.max_dumps == 0) {
+      return Error{"HOLDFAST_DUMPS: \"" + most + "\" is no number of files", "5 is the default"};
+    }
+  }
+  if (!signal.empty()) {
+    const Result<int> number = signal_from(signal);
+    if (!number) return number.error();
+    options.dump_signal = *number;
+  }
+  options.dump_at = environment("HOLDFAST_DUMP_AT");
+  if (!options.dump_at.empty()) {
+    const Result<DumpThreshold> threshold = parse_dump_threshold(options.dump_at);
+    if (!threshold) return Error{"HOLDFAST_DUMP_AT: " + threshold.error().what, threshold.error().hint};
+  }
+  if (options.dump_directory.empty() && (!options.dump_at.empty() || !signal.empty())) {
+    return Error{"no directory is set for the dumps asked for", "set HOLDFAST_DUMP_DIR"};
+  }
+  return {};
+}
+
 Result<Options> options_from_environment() {
   Options options;
   options.listen = environment("HOLDFAST_LISTEN");
@@ -64,7 +103,8 @@ Result<Options> options_from_environment() {
   } else if (!interval.empty()) {
     const Result<std::uint64_t> bytes = base::parse_bytes(interval);
     if (!bytes) {
-      return Error{"HOLDFAST_INTERVAL: " + bytes.error().what, "set it to \"exact\" or a size such as 512KiB"};
+      return Error{"HOLDFAST_INTERVAL: " + bytes.error().what,
+                   "set it to \"exact\" or a size such as 512KiB"};
     }
     options.interval_bytes = *bytes;
   }
@@ -81,6 +121,12 @@ Result<Options> options_from_environment() {
 void open() {
   Result<Options> options = options_from_environment();
   if (!options) return say(options.error(), "the program runs on unprofiled");
+  Options with_dumps = *options;
+  if (const Result<void> added = add_dumps(with_dumps)) {
+    *options = with_dumps;
+  } else {
+    say(added.error(), "no dump is written but the last");
+  }
   const std::string program_pid = environment("HOLDFAST_RUN_PID");
   // A child that leaves dumps does not fight for the endpoint's address.
   if (!program_pid.empty() && program_pid != std::to_string(getpid())) options->listen.clear();

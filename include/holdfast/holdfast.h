@@ -8,6 +8,7 @@
 // uses (glibc, libtcmalloc, libjemalloc). One session is open at a time; every function may be called from any thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -54,6 +55,25 @@ struct Options {
 
   // Names by which clients may call the endpoint, besides the loopback's: the Host header must be one of them.
   std::vector<std::string> allowed_hosts = {};
+
+  // Keep the profile of the moment when most was in use, for /debug/holdfast/peak: at most 1 % of one processor, and a
+  // few MiB. Only with an endpoint.
+  bool keep_peak = true;
+
+  // Write a dump when resident memory reaches a size ("2GiB"), or when memory reaches a share ("90%") of the control
+  // group's limit, or of the machine's memory where there is none: before the kernel ends the program. Empty: never.
+  std::string dump_at = {};
+
+  // Where dumps go, heap.<pid>.alarm-1.pb.gz and so on, and how many of the newest are kept there.
+  std::string dump_directory = {};
+  unsigned max_dumps = 5;
+
+  // A signal that asks for a dump, such as SIGUSR2; 0 for none. The program must not handle it itself.
+  int dump_signal = 0;
+
+  // One line on stderr per period: in use, allocation rate, RSS, the fastest-growing site. 0 for none; the environment
+  // variable HOLDFAST_TRACE ("10s") sets it where it is 0.
+  std::chrono::milliseconds trace_every{0};
 };
 
 // A running recording and, if asked for, its endpoint. Movable, not copyable; closes on destruction.

@@ -19,6 +19,21 @@ std::optional<std::uint64_t> read_number(const std::string& path) {
   return number;
 }
 
+// "total_inactive_file N" of version 1, which counts the groups within too, or "inactive_file N" of
+// version 2.
+std::uint64_t read_inactive_file(const std::string& path) {
+  const Result<std::string> text = base::read_file(path, 1 << 20);
+  if (!text) return 0;
+  for (const std::string_view name : {"total_inactive_file ", "inactive_file "}) {
+    const std::size_t at = text->find(name);
+    if (at == std::string::npos || (at != 0 && (*text)[at - 1] != '\n')) continue;
+    std::uint64_t number = 0;
+    std::from_chars(text->data() + at + name.size(), text->data() + text->size(), number);
+    return number;
+  }
+  return 0;
+}
+
 // The path after the second colon in the line "4:memory:/group", or "0::/group" for version 2.
 std::optional<std::string> group_path(std::string_view cgroups, bool is_version_2) {
   while (!cgroups.empty()) {
@@ -47,7 +62,7 @@ CgroupMemory least_limit(const std::string& root, std::string path, const char* 
     if (usage && least.usage == 0) least.usage = *usage;
     const std::optional<std::uint64_t> limit = read_number(folder + limit_file);
     if (limit && *limit > 0 && (least.limit == 0 || *limit < least.limit)) {
-      least = {*limit, usage.value_or(least.usage)};
+      least = {*limit, usage.value_or(least.usage), read_inactive_file(folder + "memory.stat")};
     }
     if (path.empty()) return least;
     path.resize(path.find_last_of('/') == std::string::npos ? 0 : path.find_last_of('/'));

@@ -35,6 +35,15 @@ TEST_F(Cgroup, Version2TakesTheLeastLimitOnTheWayUp) {
   EXPECT_EQ(read().usage, 1000u);
 }
 
+TEST_F(Cgroup, PagesOfFilesThatCanGoAreTold) {
+  write("proc/cgroup", "0::/\n");
+  write("sys/memory.max", "1000\n");
+  write("sys/memory.stat", "anon 5\nactive_file 3\ninactive_file 77\n");
+  EXPECT_EQ(read().reclaimable, 77u);
+  write("sys/memory.stat", "inactive_file 1\ntotal_inactive_file 88\n");
+  EXPECT_EQ(read().reclaimable, 88u);
+}
+
 TEST_F(Cgroup, Version1IsReadBesideAnEmptyVersion2) {
   write("proc/cgroup", "9:name=systemd:/\n4:cpu,memory:/app\n0::/\n");
   write("sys/memory/app/memory.limit_in_bytes", "9223372036854771712\n");
