@@ -118,7 +118,7 @@ struct Session::Impl {
   Result<void> start_trace() {
     std::chrono::nanoseconds period = options.trace_every;
     if (period.count() == 0) period = trace_period_from_environment();
-    if (period.count() == 0) return {};
+    if (period.count() <= 0) return {};
     Result<std::unique_ptr<Trace>> started = Trace::start(period);
     if (!started) return started.error();
     trace = std::move(started).value();

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -121,15 +122,19 @@ Result<Options> options_from_environment() {
 void open() {
   Result<Options> options = options_from_environment();
   if (!options) return say(options.error(), "the program runs on unprofiled");
+  const std::string program_pid = environment("HOLDFAST_RUN_PID");
+  const bool is_child = !program_pid.empty() && program_pid != std::to_string(getpid());
   Options with_dumps = *options;
   if (const Result<void> added = add_dumps(with_dumps)) {
     *options = with_dumps;
-  } else {
+  } else if (!is_child) {
     say(added.error(), "no dump is written but the last");
   }
-  const std::string program_pid = environment("HOLDFAST_RUN_PID");
-  // A child that leaves dumps does not fight for the endpoint's address.
-  if (!program_pid.empty() && program_pid != std::to_string(getpid())) options->listen.clear();
+  if (is_child) {
+    // A child that leaves dumps does not fight for the endpoint's address, nor does it talk in between.
+    options->listen.clear();
+    options->trace_every = std::chrono::milliseconds(-1);
+  }
   Result<Session> session = Session::open(*options);
   if (!session && !options->listen.empty() && !environment("HOLDFAST_DUMP_DIR").empty()) {
     say(session.error(), "the program runs without an endpoint");

@@ -72,7 +72,7 @@ struct Options {
   int dump_signal = 0;
 
   // One line on stderr per period: in use, allocation rate, RSS, the fastest-growing site. 0 for none; the environment
-  // variable HOLDFAST_TRACE ("10s") sets it where it is 0.
+  // variable HOLDFAST_TRACE ("10s") sets it where it is 0. Negative for none whatever the environment says.
   std::chrono::milliseconds trace_every{0};
 };
 
