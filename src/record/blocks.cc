@@ -31,7 +31,7 @@ class LargeFilter {
 constinit LargeFilter g_filter;
 
 // As an allocator does on a corrupted heap: one line, then abort. Uses no memory.
-[[noreturn]] void die(const char* what, const void* p) noexcept {
+[[noreturn, gnu::cold]] void die(const char* what, const void* p) noexcept {
   char text[128];
   std::size_t n = 0;
   const auto put = [&](const char* s) {
@@ -51,7 +51,7 @@ constinit LargeFilter g_filter;
 }
 
 // The slot at p, which must be the start of a live block of the region.
-Slot& live_slot(Span* span, const void* p, const char* doing) noexcept {
+[[gnu::always_inline]] inline Slot& live_slot(Span* span, const void* p, const char* doing) noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(p);
   if (span == nullptr || !span->in_use.load(std::memory_order_acquire)) die(doing, p);
   const std::uint32_t i = span->slot_index(address);

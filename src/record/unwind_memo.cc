@@ -106,8 +106,9 @@ class MemoTable {
   }
 
   // False: this stack is not one to remember; pcs are not filled.
-  bool capture(const StackStart& start, ReadableWindow& window, bool can_remember, std::uintptr_t* pcs,
-               MemoResult& result) noexcept {
+  [[gnu::always_inline]] inline bool capture(const StackStart& start, ReadableWindow& window,
+                                             bool can_remember, std::uintptr_t* pcs,
+                                             MemoResult& result) noexcept {
     leaf_ = nullptr;
     if (!can_remember || !walk(start, window) || !window.stayed_home()) {
       count_ = 0;

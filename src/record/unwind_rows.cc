@@ -131,9 +131,4 @@ void RowTable::publish(std::uintptr_t key, Seal seal, Row row) noexcept {
   slot.check.store(key ^ mark(row.word(), seal), std::memory_order_relaxed);
 }
 
-RowTable& row_table() noexcept {
-  static constinit RowTable table;
-  return table;
-}
-
 }  // namespace holdfast::record

@@ -101,6 +101,7 @@ class RowTable {
 };
 
 // The process's one table.
-RowTable& row_table() noexcept;
+inline constinit RowTable g_row_table;
+inline RowTable& row_table() noexcept { return g_row_table; }
 
 }  // namespace holdfast::record
