@@ -68,6 +68,21 @@ void add_rate(const diagnose::Finding& f, ordered_json& json) {
   add("bytes_per_work", f.bytes_per_work);
 }
 
+// The most frequent chain; null where only a snapshot was judged, or the process was not asked.
+ordered_json holder(const diagnose::Finding& f) {
+  if (!f.holders || f.holders->chains.empty()) return nullptr;
+  const diagnose::HolderChain& chain = f.holders->chains.front();
+  ordered_json steps = ordered_json::array();
+  for (const diagnose::HolderStep& step : chain.steps) steps.push_back(step.what);
+  return {{"root_kind", diagnose::name(chain.kind)},
+          {"root", chain.root},
+          {"steps", std::move(steps)},
+          {"one_line", diagnose::one_line(chain)},
+          {"count", chain.count},
+          {"examined", f.holders->examined},
+          {"low_confidence", chain.is_guess}};
+}
+
 ordered_json finding(const diagnose::Finding& f) {
   ordered_json json = {{"grade", diagnose::name(f.grade)},
                        {"reason", diagnose::name(f.reason)},
@@ -90,7 +105,7 @@ ordered_json finding(const diagnose::Finding& f) {
   json["labels"] = std::move(labels);
   if (f.baseline != diagnose::BaselineState::none) json["baseline"] = diagnose::name(f.baseline);
   if (!f.suppressed_by.empty()) json["suppressed_by"] = f.suppressed_by;
-  json["holder"] = nullptr;  // which chain holds it is asked of the running process, not of a snapshot
+  json["holder"] = holder(f);
   return json;
 }
 

@@ -7,6 +7,7 @@
 #include "explain.h"
 #include "holders/ask.h"
 #include "holders/query.h"
+#include "hook/real.h"
 #include "record/recorder.h"
 
 namespace holdfast {
@@ -37,6 +38,7 @@ serve::Response search(const serve::Request& request) {
   Result<std::vector<std::uint64_t>> sites = holders::parse_site_keys(request.parameter("site"));
   if (!sites) return refuse(400, sites.error());
   question.sites = std::move(sites).value();
+  question.is_glibc_behind = hook::behind() == hook::Allocator::glibc;
   const auto examine = number(request, "examine", static_cast<int>(question.examine), kMaxExamined);
   if (!examine)
     return serve::refuse(400, "examine must be a whole number from 1 to " + std::to_string(kMaxExamined));

@@ -13,6 +13,7 @@
 #include "cpu_profiler.h"
 #include "endpoint.h"
 #include "explain.h"
+#include "holders/query.h"
 #include "holders_route.h"
 #include "hook/real.h"
 #include "hook/slow_path.h"
@@ -154,6 +155,7 @@ struct Session::Impl {
 
   ~Impl() {
     // First the door, then the recording: nobody asks about what is being taken down.
+    holders::abandon_search();
     endpoint.reset();
     trace.reset();
     watch.reset();

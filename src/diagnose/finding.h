@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "diagnose/holder.h"
 #include "diagnose/interval.h"
 #include "diagnose/policy.h"
 #include "diagnose/site.h"
@@ -85,6 +86,7 @@ struct Finding {
   std::optional<double> slope_bytes_per_hour;  // Theil and Sen's, through `series`; for display only
   Evidence evidence;
   std::vector<std::string> facts;  // one line each, the evidence in words
+  std::optional<Holders> holders;  // who keeps it, where the process could be asked
   std::string explanation;         // the reason in words, and what would change the verdict
   std::string suppressed_by;       // the suppression that covers it, and why; empty: none
   BaselineState baseline = BaselineState::none;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/site_key.h"
 #include "diagnose/stacks.h"
 #include "diagnose/symbol.h"
 
@@ -74,10 +75,27 @@ struct Draft {
   const profile::Sample* largest = nullptr;
   double largest_bytes = 0;
   std::map<std::string, double> labels;  // bytes in use
+  std::vector<std::pair<double, const profile::Sample*>> rows;  // by bytes in use
 };
 
-void finish(Draft& draft, const Stacks& stacks) {
+std::uint64_t key_of(const profile::Profile& profile, const profile::Sample& sample) {
+  std::vector<std::uint64_t> addresses;
+  for (const std::uint32_t location : sample.locations) addresses.push_back(profile.locations[location].address);
+  return base::site_key(addresses.data(), addresses.size(), 1);
+}
+
+void add_stack_keys(Draft& draft, const profile::Profile& profile) {
+  std::ranges::stable_sort(draft.rows, std::greater{}, &std::pair<double, const profile::Sample*>::first);
+  for (const auto& [bytes, row] : draft.rows) {
+    if (draft.site.stack_keys.size() == Site::kMaxStackKeys) return;
+    const std::uint64_t key = key_of(profile, *row);
+    if (std::ranges::find(draft.site.stack_keys, key) == draft.site.stack_keys.end()) draft.site.stack_keys.push_back(key);
+  }
+}
+
+void finish(Draft& draft, const Stacks& stacks, const profile::Profile& profile) {
   Site& site = draft.site;
+  add_stack_keys(draft, profile);
   site.frames = stacks.frames(*draft.largest);
   std::ranges::sort(site.live, {}, &profile::Cohort::birth_ns);
   add_up(site.lifetimes);
@@ -140,6 +158,7 @@ std::vector<Site> sites_of(const profile::Profile& profile, Grouping grouping) {
       draft.largest = &sample;
       draft.largest_bytes = bytes;
     }
+    if (bytes > 0) draft.rows.emplace_back(bytes, &sample);
     draft.site.alloc_objects += value(sample, alloc_objects);
     draft.site.alloc_bytes += value(sample, alloc_bytes);
     draft.site.inuse_objects += value(sample, inuse_objects);
@@ -158,7 +177,7 @@ std::vector<Site> sites_of(const profile::Profile& profile, Grouping grouping) {
   std::vector<Site> sites;
   sites.reserve(order.size());
   for (Draft* draft : order) {
-    finish(*draft, stacks);
+    finish(*draft, stacks, profile);
     sites.push_back(std::move(draft->site));
   }
   return sites;

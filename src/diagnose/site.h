@@ -74,6 +74,9 @@ struct Site {
   // function.
   std::uint64_t place = 0;
   FrameList frames;             // of its largest row
+  // Of its rows, most bytes in use first, at most kMaxStackKeys: what the process itself calls them (base/site_key.h).
+  std::vector<std::uint64_t> stack_keys;
+  static constexpr std::size_t kMaxStackKeys = 200;
   std::size_t named_frame = 0;  // index of the frame the site is called after: the first that is no plumbing
 
   double alloc_objects = 0, alloc_bytes = 0, inuse_objects = 0, inuse_bytes = 0;  // unbiased

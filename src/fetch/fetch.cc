@@ -31,25 +31,42 @@ Result<std::string> fetch_file(const Source& source, std::size_t max_bytes) {
   return bytes;
 }
 
+bool is_server_kind(Source::Kind kind) {
+  return kind == Source::Kind::http || kind == Source::Kind::https || kind == Source::Kind::unix_socket;
+}
+
+Result<void> check_pem_files(const Source& source, const FetchOptions& options) {
+  if (source.kind != Source::Kind::https) return {};
+  for (const std::string& path : {options.certificate_file, options.key_file, options.ca_file}) {
+    if (auto readable = check_readable(path); !readable) return readable.error();
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> fetch(const std::string& text, const FetchOptions& options) {
   const auto source = parse_source(text);
   if (!source) return source.error();
-  switch (source->kind) {
-    case Source::Kind::standard_input:
-    case Source::Kind::file:
-      return fetch_file(*source, options.max_bytes);
-    case Source::Kind::https:
-      for (const std::string& path : {options.certificate_file, options.key_file, options.ca_file}) {
-        if (auto readable = check_readable(path); !readable) return readable.error();
-      }
-      return http_get(*source, options);
-    case Source::Kind::http:
-    case Source::Kind::unix_socket:
-      return http_get(*source, options);
+  if (!is_server_kind(source->kind)) return fetch_file(*source, options.max_bytes);
+  if (auto usable = check_pem_files(*source, options); !usable) return usable.error();
+  return http_get(*source, options);
+}
+
+bool is_server(const std::string& text) {
+  const auto source = parse_source(text);
+  return source && is_server_kind(source->kind);
+}
+
+Result<std::string> post(const std::string& text, const std::string& target, const FetchOptions& options) {
+  auto source = parse_source(text);
+  if (!source) return source.error();
+  if (!is_server_kind(source->kind)) {
+    return Error{text + " is no running program", "name its endpoint: host:port, http://host:port or unix:/path"};
   }
-  return Error{"cannot fetch " + text, ""};
+  if (auto usable = check_pem_files(*source, options); !usable) return usable.error();
+  source->target = target;
+  return http_post(*source, options);
 }
 
 }  // namespace holdfast::fetch

@@ -36,4 +36,11 @@ struct FetchOptions {
 // the first line of the answer, an empty answer, one too large, one that is a web page.
 Result<std::string> fetch(const std::string& source, const FetchOptions& options = {});
 
+// Whether `source` names a server rather than a file.
+bool is_server(const std::string& source);
+
+// Asks the server of `source`, whatever path that names, to do what POST `target` means ("/debug/…?…"), and
+// returns its answer. Errors as above, and when `source` is no server.
+Result<std::string> post(const std::string& source, const std::string& target, const FetchOptions& options = {});
+
 }  // namespace holdfast::fetch

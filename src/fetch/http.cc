@@ -95,8 +95,10 @@ struct Answer {
 long verify_result(const httplib::ClientImpl&) { return 0; }
 long verify_result(const httplib::SSLClient& client) { return client.get_openssl_verify_result(); }
 
+enum class Method { get, post };
+
 template <typename Client>
-Result<Answer> request(Client& client, const Source& source, const FetchOptions& options) {
+Result<Answer> request(Client& client, const Source& source, const FetchOptions& options, Method method) {
   const auto silence = options.timeout + seconds_asked_for(source.target);
   client.set_connection_timeout(options.timeout);  // bounds the TLS handshake
   client.set_read_timeout(silence);
@@ -108,13 +110,17 @@ Result<Answer> request(Client& client, const Source& source, const FetchOptions&
   const auto start = Clock::now();
   Receiver receiver{options.max_bytes, start + 10 * silence, 0, {}, false, false};
   const SigpipeBlocked quiet;
-  const auto result = client.Get(
-      source.target,
-      [&](const httplib::Response& response) {
-        receiver.status = response.status;
-        return true;
-      },
-      [&](const char* data, std::size_t size) { return receiver.accept(data, size); });
+  httplib::Request asked;
+  asked.method = method == Method::get ? "GET" : "POST";
+  asked.path = source.target;
+  asked.response_handler = [&](const httplib::Response& response) {
+    receiver.status = response.status;
+    return true;
+  };
+  asked.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
+    return receiver.accept(data, size);
+  };
+  const auto result = client.send(asked);
 
   if (client.connect_error) return *client.connect_error;
   if (receiver.is_too_slow) return too_slow_error(source, Clock::now() - start);
@@ -143,7 +149,7 @@ Result<Answer> request(Client& client, const Source& source, const FetchOptions&
   return Answer{std::move(receiver.body), {}};
 }
 
-Result<Answer> request_tls(const Source& source, const FetchOptions& options) {
+Result<Answer> request_tls(const Source& source, const FetchOptions& options, Method method) {
   const std::string& key = options.key_file.empty() ? options.certificate_file : options.key_file;
   ClientOver<httplib::SSLClient> client(source, options.timeout, source.host, source.port,
                                         options.certificate_file, key);
@@ -152,15 +158,15 @@ Result<Answer> request_tls(const Source& source, const FetchOptions& options) {
                  "both must be PEM files, and belong together"};
   }
   if (!options.ca_file.empty()) client.set_ca_cert_path(options.ca_file);
-  return request(client, source, options);
+  return request(client, source, options, method);
 }
 
-Result<Answer> request_once(const Source& source, const FetchOptions& options) {
-  if (source.kind == Source::Kind::https) return request_tls(source, options);
+Result<Answer> request_once(const Source& source, const FetchOptions& options, Method method) {
+  if (source.kind == Source::Kind::https) return request_tls(source, options, method);
   const bool is_unix = source.kind == Source::Kind::unix_socket;
   ClientOver<httplib::ClientImpl> client(source, options.timeout, is_unix ? "localhost" : source.host,
                                          is_unix ? 80 : source.port);
-  return request(client, source, options);
+  return request(client, source, options, method);
 }
 
 }  // namespace
@@ -168,7 +174,7 @@ Result<Answer> request_once(const Source& source, const FetchOptions& options) {
 Result<std::string> http_get(const Source& first, const FetchOptions& options) {
   Source source = first;
   for (int hop = 0; hop <= kMaxRedirects; ++hop) {
-    auto answer = request_once(source, options);
+    auto answer = request_once(source, options, Method::get);
     if (!answer) return answer.error();
     if (answer->location.empty() && !answer->body.empty()) return std::move(answer->body);
     auto next = follow_redirect(source, answer->location);
@@ -176,6 +182,13 @@ Result<std::string> http_get(const Source& first, const FetchOptions& options) {
     source = std::move(*next);
   }
   return Error{first.shown() + " redirects in circles", "name the final URL"};
+}
+
+Result<std::string> http_post(const Source& source, const FetchOptions& options) {
+  auto answer = request_once(source, options, Method::post);
+  if (!answer) return answer.error();
+  if (answer->body.empty()) return Error{source.shown() + " redirects a POST", "name the final URL"};
+  return std::move(answer->body);
 }
 
 }  // namespace holdfast::fetch

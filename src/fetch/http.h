@@ -1,4 +1,4 @@
-// One GET over TCP, TLS or a Unix socket. Called by fetch(); blocks, any thread, allocates at most the
+// One GET or POST over TCP, TLS or a Unix socket. Called by fetch(); blocks, any thread, allocates at most the
 // answer.
 #pragma once
 
@@ -14,5 +14,8 @@ namespace holdfast::fetch {
 // The body of a 200 answer from `source`, which is http, https or a Unix socket; redirects followed on the
 // same server.
 Result<std::string> http_get(const Source& source, const FetchOptions& options);
+
+// The same for a POST without a body; redirects are not followed.
+Result<std::string> http_post(const Source& source, const FetchOptions& options);
 
 }  // namespace holdfast::fetch

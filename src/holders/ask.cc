@@ -88,6 +88,8 @@ Result<std::string> ask(
   Query query;
   query.time_limit_ms = question.time_limit_ms;
   query.memory_limit = question.memory_limit;
+  query.walks_glibc = question.is_glibc_behind;
+  query.is_exact = asked.is_exact;
   RecordedBlocks blocks(recorder);
   const std::uint32_t examine = std::clamp(question.examine, 1u, kMaxChains);
   if (!pick(recorder, sites, examine, asked, query.wanted) || !blocks.refresh()) {

@@ -18,6 +18,7 @@ struct Question {
   std::uint32_t examine = 1000;      // live blocks looked at, spread evenly over all of the site's
   std::int64_t time_limit_ms = 60'000;
   std::size_t memory_limit = std::size_t{128} << 20;
+  bool is_glibc_behind = false;            // the program's blocks come from glibc's malloc
 };
 
 // Error when a search is under way already (kBusy), no such site is known, none of its blocks is live, or the

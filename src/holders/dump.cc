@@ -248,6 +248,7 @@ std::string write_dump(
   json.key("cpu_ms").number(findings.graph.progress().cpu_ns / 1'000'000);
   json.key("wall_ms").number(static_cast<std::uint64_t>(findings.wall_ms));
   json.key("cut_by_memory").truth(findings.cut_by_memory).key("cut_by_time").truth(findings.cut_by_time);
+  json.key("knows_heap").truth(findings.knows_heap).key("walk_is_complete").truth(findings.walk_is_complete);
   writer.chains(json);
   writer.sites(json, names);
   writer.modules(json);

@@ -192,7 +192,6 @@ HelperEnd run_in_helper(void (*work)(void*), void* argument, std::atomic<bool>& 
   char* const top = reinterpret_cast<char*>(mapped) + bytes - 256;
   static_assert(sizeof(Shared) <= 256);
   auto* const shared = new (top) Shared{work, argument, raw_syscall(SYS_getpid), {0}, 0, {1}};
-  stop.store(false, std::memory_order_relaxed);
 
   std::uint64_t all = ~std::uint64_t{0};
   std::uint64_t before = 0;

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "holders/chunks.h"
 #include "holders/helper.h"
 #include "holders/search.h"
 #include "holders/syscalls.h"
@@ -27,6 +28,7 @@ struct Job {
   PageFilter* filter;
   Scratch* scratch;
   Rank* rank;
+  Chunks* chunks;  // to walk; nullptr: none
 };
 
 std::uint64_t cpu_ns() noexcept {
@@ -43,6 +45,7 @@ void do_job(void* argument) {
     progress.cannot_read = true;
     return;
   }
+  if (job.chunks != nullptr) job.chunks->walk(job.reader);
   Search(job.input, job.reader, *job.graph, *job.filter, *job.scratch).run();
   job.rank->run();
   job.answer->collect(*job.graph, *job.rank, job.around->ranges, job.around->code, job.reader);
@@ -64,19 +67,21 @@ class File {
 };
 
 std::mutex g_underway_mutex;
-const Graph* g_underway = nullptr;  // under the mutex
+const Graph* g_underway = nullptr;            // under the mutex
+std::atomic<bool>* g_underway_stop = nullptr;  // likewise
 
 class UnderwayScope {
  public:
-  explicit UnderwayScope(const Graph& graph) { set(&graph); }
+  UnderwayScope(const Graph& graph, std::atomic<bool>& stop) { set(&graph, &stop); }
   UnderwayScope(const UnderwayScope&) = delete;
   UnderwayScope& operator=(const UnderwayScope&) = delete;
-  ~UnderwayScope() { set(nullptr); }
+  ~UnderwayScope() { set(nullptr, nullptr); }
 
  private:
-  static void set(const Graph* graph) {
+  static void set(const Graph* graph, std::atomic<bool>* stop) {
     const std::lock_guard lock(g_underway_mutex);
     g_underway = graph;
+    g_underway_stop = stop;
   }
 };
 
@@ -112,6 +117,7 @@ class Attempt {
   Tried run(Way way, Findings& out) {
     out.way = way;
     const bool is_copy = way == Way::fork;
+    out.knows_heap = query_.is_exact || query_.walks_glibc;
     const auto chains = static_cast<std::uint32_t>(query_.wanted.size());
     PageFilter filter;
     if (!out.graph.reserve(query_.memory_limit, is_copy) || !out.answer.reserve(chains, is_copy) ||
@@ -119,7 +125,7 @@ class Attempt {
       error_ = {"no memory for the search", "ask with a lower limit"};
       return Tried::failed;
     }
-    const UnderwayScope underway(out.graph);
+    const UnderwayScope underway(out.graph, stop_);
     for (const Block& block : query_.wanted) {
       bool is_new = false;
       const std::uint32_t node = out.graph.add(block, is_new);
@@ -133,16 +139,23 @@ class Attempt {
       base::unmap_pages(memory, bytes);
       return Tried::failed;
     }
-    Job job{&out.around, &blocks_, Reader(way, memory_.fd()), {}, &out.graph, &out.answer, &filter,
-            nullptr,     nullptr};
-    job.input = {&out.around.ranges, &blocks_, &stop_, pagemap_.fd(), 0};
+    Chunks chunks;
+    const record::Region& region = recorder_.region();
+    const bool walks = query_.walks_glibc &&
+                       chunks.reserve(out.around.ranges, region.base(), region.base() + region.size());
+    const RecordedAndChunks both(blocks_, chunks);
+    const Blocks& known = walks ? static_cast<const Blocks&>(both) : blocks_;
+    Job job{&out.around, &known, Reader(way, memory_.fd()), {}, &out.graph, &out.answer, &filter, nullptr, nullptr,
+            walks ? &chunks : nullptr};
+    job.input = {&out.around.ranges, &known, &stop_, pagemap_.fd(), 0};
     job.scratch = new (memory) Scratch;
-    job.rank = new (memory + sizeof(Scratch)) Rank(out.around.ranges, blocks_, job.reader, out.graph);
-    bind_functions(blocks_);
+    job.rank = new (memory + sizeof(Scratch)) Rank(out.around.ranges, known, job.reader, out.graph);
+    bind_functions(known);
     const Tried tried = run_job(way, job);
     base::unmap_pages(memory, bytes);
     if (tried != Tried::done) return tried;
     if (out.graph.progress().cannot_read) return Tried::next_way;
+    out.walk_is_complete = chunks.broken_heaps() == 0;
     out.cut_by_memory = out.graph.full();
     out.cut_by_time = out.graph.progress().out_of_time;
     return Tried::done;
@@ -155,7 +168,7 @@ class Attempt {
   Result<void> look_around(Findings& out) {
     return holders::look_around(
         recorder_, {{out.graph.start(), out.graph.reserved()}, {out.answer.start(), out.answer.reserved()}},
-        [&](base::RawVector<Probed>& mappings) { look_into(out.way, mappings); }, out.around);
+        [&](base::RawVector<Probed>& mappings) { look_into(out.way, mappings); }, out.knows_heap, out.around);
   }
 
   void look_into(Way way, base::RawVector<Probed>& mappings) {
@@ -217,6 +230,11 @@ std::optional<Underway> search_underway() noexcept {
   const Progress& progress = g_underway->progress();
   return Underway{progress.passes.load(std::memory_order_relaxed),
                   progress.scanned_bytes.load(std::memory_order_relaxed)};
+}
+
+void abandon_search() noexcept {
+  const std::lock_guard lock(g_underway_mutex);
+  if (g_underway_stop != nullptr) g_underway_stop->store(true, std::memory_order_release);
 }
 
 Result<std::unique_ptr<Findings>> search_holders(record::Recorder& recorder, const Blocks& blocks,

@@ -24,6 +24,8 @@ struct Query {
   base::RawVector<Block> wanted;
   std::int64_t time_limit_ms = 60'000;
   std::size_t memory_limit = std::size_t{128} << 20;  // of the search's own tables
+  bool walks_glibc = false;               // glibc's malloc is behind: its heaps are walked for blocks nobody recorded
+  bool is_exact = true;                   // every block is recorded
   std::optional<Way> only;                            // one way of reading and no other; for tests
 };
 
@@ -33,7 +35,8 @@ struct Findings {
   Answer answer;
   Way way = Way::helper;
   bool cut_by_memory = false, cut_by_time = false;
-  bool all_verified = false;
+  bool knows_heap = true;       // words of the heap outside of known blocks are nobody's
+  bool walk_is_complete = true;
   std::int64_t wall_ms = 0;
 };
 
@@ -48,5 +51,8 @@ struct Underway {
   std::uint64_t scanned_bytes = 0;
 };
 std::optional<Underway> search_underway() noexcept;
+
+// Has a search under way end soon, without a root for what it has not found yet. For a session that closes. Any thread.
+void abandon_search() noexcept;
 
 }  // namespace holdfast::holders

@@ -154,6 +154,8 @@ void Search::found(const Range& range, std::uintptr_t at, std::uintptr_t word) n
   if (held == kNone) return;
   const bool in_memory_of_blocks = range.kind == RangeKind::heap || range.kind == RangeKind::anonymous;
   if (!in_memory_of_blocks) {
+    // libc's and the allocators' thread-local variables are their caches of freed blocks.
+    if (range.kind == RangeKind::tls && range.is_runtime) return;
     graph_.link(held, kNone, at, word);
     const bool is_firm = range.kind != RangeKind::stack && !range.is_runtime;
     graph_.node(held).is_rooted = graph_.node(held).is_rooted || is_firm;

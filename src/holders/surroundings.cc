@@ -131,7 +131,8 @@ bool is_runtime_module(const std::string& path) {
 }
 
 Result<void> look_around(record::Recorder& recorder, const std::vector<base::MappedRange>& own,
-                         const std::function<void(base::RawVector<Probed>&)>& look_into, Surroundings& out) {
+                         const std::function<void(base::RawVector<Probed>&)>& look_into,
+                         bool knows_heap, Surroundings& out) {
   const Error no_memory{"no memory for the search", "try again"};
   const std::string maps = snapshot::read_own_maps();
   const std::vector<WritableMapping> mappings = parse_writable_mappings(maps);
@@ -148,11 +149,11 @@ Result<void> look_around(record::Recorder& recorder, const std::vector<base::Map
   Layout layout;
   for (const WritableMapping& mapping : mappings) layout.add_mapping(mapping);
   for (const WritableMapping& mapping : mappings) {
-    if (mapping.path == "[heap]") layout.add({mapping.start, mapping.limit, RangeKind::heap, false, 0});
+    if (mapping.path == "[heap]" && knows_heap) layout.add({mapping.start, mapping.limit, RangeKind::heap, false, 0});
   }
   add_modules(out, layout);
   for (const Probed& p : probed) {
-    if (p.is_arena) layout.add({p.start, p.limit, RangeKind::heap, false, 0});
+    if (p.is_arena && knows_heap) layout.add({p.start, p.limit, RangeKind::heap, false, 0});
     // The stack of a thread that has gone.
     if (p.control_block != 0 && !is_known(out.threads, p.control_block)) {
       layout.add({p.start, p.limit, RangeKind::skipped, false, 0});

@@ -29,7 +29,8 @@ struct Surroundings {
 // probe() does, by whichever way memory can be read. Error when /proc/self/maps cannot be read or memory is
 // short.
 Result<void> look_around(record::Recorder& recorder, const std::vector<base::MappedRange>& own,
-                         const std::function<void(base::RawVector<Probed>&)>& look_into, Surroundings& out);
+                         const std::function<void(base::RawVector<Probed>&)>& look_into,
+                         bool knows_heap, Surroundings& out);
 
 // Whether a module's data belong to the C library, the loader, an allocator or Holdfast, by its file's name.
 bool is_runtime_module(const std::string& path);

@@ -25,8 +25,9 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"fetch", {"base"}},
     {"lines", {"profile", "base"}},
     {"diagnose", {"profile", "base"}},
+    {"chains", {"diagnose", "base"}},
     {"reports", {"diagnose", "base"}},
-    {"tools", {"fetch", "lines", "profile", "diagnose", "reports", "base"}},
+    {"tools", {"fetch", "lines", "profile", "diagnose", "chains", "reports", "base"}},
 };
 
 // The files directly under src/ are the composition: the session and what it is made of.

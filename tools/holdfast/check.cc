@@ -8,6 +8,7 @@
 #include "check_policy.h"
 #include "command.h"
 #include "diagnose/judge.h"
+#include "held.h"
 #include "sources.h"
 #include "verdict.h"
 
@@ -35,6 +36,7 @@ Result<int> check(CheckFlags& flags) {
   }
   diagnose::Diagnosis diagnosis = diagnose::judge(series, *policy);
   flags.accepted.apply(diagnosis);
+  if (flags.output.wants_holders()) add_holders(diagnosis, flags.sources.back(), flags.fetch);
   return flags.output.write(diagnosis, flags.sources, series.front(), series.back());
 }
 

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "command.h"
 #include "drive.h"
+#include "held.h"
 #include "outputs.h"
 #include "progress.h"
 #include "rounds_run.h"
@@ -163,6 +164,7 @@ Result<int> ci(CiFlags& flags) {
   if (auto ready = wait_until_ready(flags, *target); !ready) return ready.error();
   auto judged = run_rounds(flags, *target);
   if (!judged) return judged.error();
+  if (flags.output.wants_holders()) add_holders(judged->diagnosis, target->source(), flags.fetch);
   if (auto stopped = target->stop(); !stopped) return stopped.error();
   const std::string subject = flags.url.empty() ? flags.program.front() : flags.url;
   return flags.output.write(judged->diagnosis, {subject}, judged->first, judged->last);

@@ -41,6 +41,7 @@ Command add_get(CLI::App& root);
 Command add_top(CLI::App& root);
 Command add_diff(CLI::App& root);
 Command add_check(CLI::App& root);
+Command add_holders_command(CLI::App& root);
 Command add_ci(CLI::App& root);
 Command add_watch(CLI::App& root);
 Command add_baseline(CLI::App& root);

@@ -40,6 +40,7 @@ std::vector<Command> add_commands(CLI::App& root) {
   commands.push_back(add_top(root));
   commands.push_back(add_diff(root));
   commands.push_back(add_check(root));
+  commands.push_back(add_holders_command(root));
   commands.push_back(add_ci(root));
   commands.push_back(add_watch(root));
   commands.push_back(add_baseline(root));

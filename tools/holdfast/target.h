@@ -36,6 +36,9 @@ class Target {
   // Error when a started program has ended: how.
   Result<void> check_alive();
 
+  // Where it can be asked.
+  const std::string& source() const { return source_; }
+
   // Threads of a program on this machine; nothing where that cannot be told.
   std::optional<long> threads() const;
 

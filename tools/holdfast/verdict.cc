@@ -52,6 +52,8 @@ Result<void> append_step_summary(const std::string& markdown) {
 
 void VerdictOutput::add_flags(CLI::App& app) {
   app.add_flag("--all", all_, "Show every site judged, not only those that may leak or hold much");
+  app.add_flag("--no-holders", no_holders_,
+               "Do not ask the running program who holds what leaks: a search of its memory, a second per GB");
   app.add_option("--inconclusive", inconclusive_,
                  "What too little data, or no more than a suspect, means [fail: exit 3]; warn: exit 0")
       ->check(CLI::IsMember({"fail", "warn"}))

@@ -24,12 +24,15 @@ Result<void> append_step_summary(const std::string& markdown);
 
 class VerdictOutput {
  public:
-  // Adds --format, -o, --all, --name, --source-root and --inconclusive to `app`; `this` must outlive the
+  // Adds --format, -o, --all, --no-holders, --name, --source-root and --inconclusive to `app`; `this` must outlive the
   // parsing.
   void add_flags(CLI::App& app);
 
   // Checks the formats and opens the files; before the work.
   Result<void> open() { return outputs_.open(); }
+
+  // Whether the running program is asked who holds what leaks: unless --no-holders says otherwise.
+  bool wants_holders() const { return !no_holders_; }
 
   // Writes every format asked for; `sources` are what was read. For growth as a profile: `last` since
   // `first`, which may be the same snapshot. Returns the exit status.
@@ -38,7 +41,7 @@ class VerdictOutput {
 
  private:
   Outputs outputs_;
-  bool all_ = false;
+  bool all_ = false, no_holders_ = false;
   std::string name_, source_root_, inconclusive_ = "fail";
 };
 

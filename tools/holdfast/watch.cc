@@ -20,6 +20,7 @@
 #include "command.h"
 #include "diagnose/compare.h"
 #include "diagnose/judge.h"
+#include "held.h"
 #include "quiet.h"
 #include "screen.h"
 #include "sources.h"
@@ -147,6 +148,7 @@ Result<int> watch(WatchFlags& flags) {
   if (auto done = watch.run(); !done) return done.error();
   diagnose::Diagnosis diagnosis = diagnose::judge(watch.series(), *policy);
   flags.accepted.apply(diagnosis);
+  if (flags.output.wants_holders()) add_holders(diagnosis, flags.url, flags.fetch);
   return flags.output.write(diagnosis, {flags.url}, watch.series().front(), watch.series().back());
 }
 
