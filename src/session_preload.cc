@@ -25,8 +25,10 @@ namespace {
 
 using namespace holdfast;
 
-// Never closed: its threads end with the process, and static destructors of the program may still allocate.
+// Not closed as a rule: its threads end with the process, and static destructors of the program may still allocate.
 Session* g_session = nullptr;
+// OpenSSL takes itself down at exit, under threads that would still be using it.
+bool g_closes_at_exit = false;
 std::string* g_dump_dir = nullptr;
 
 std::string environment(const char* name) {
@@ -119,6 +121,15 @@ Result<Options> options_from_environment() {
   return options;
 }
 
+// For a process that nobody can ask: then nobody needs a password either.
+void close_all_doors(Options& options) {
+  options.listen.clear();
+  options.auth_file.clear();
+  options.tls_certificate.clear();
+  options.tls_key.clear();
+  options.tls_client_ca.clear();
+}
+
 void open() {
   Result<Options> options = options_from_environment();
   if (!options) return say(options.error(), "the program runs on unprofiled");
@@ -132,17 +143,22 @@ void open() {
   }
   if (is_child) {
     // A child that leaves dumps does not fight for the endpoint's address, nor does it talk in between.
-    options->listen.clear();
+    close_all_doors(*options);
     options->trace_every = std::chrono::milliseconds(-1);
   }
   Result<Session> session = Session::open(*options);
   if (!session && !options->listen.empty() && !environment("HOLDFAST_DUMP_DIR").empty()) {
     say(session.error(), "the program runs without an endpoint");
-    options->listen.clear();
+    close_all_doors(*options);
     session = Session::open(*options);
   }
   if (!session) return say(session.error(), "the program runs on unprofiled");
   g_session = new Session(std::move(session).value());
+  g_closes_at_exit = !options->tls_certificate.empty() && !options->listen.empty();
+  // Whoever asked for a free port cannot know which it is.
+  if (options->listen.ends_with(":0")) {
+    std::fprintf(stderr, "holdfast: the heap endpoint listens at %s\n", g_session->address().c_str());
+  }
   const std::string dump_dir = environment("HOLDFAST_DUMP_DIR");
   if (!dump_dir.empty()) g_dump_dir = new std::string(dump_dir);
 }
@@ -167,10 +183,11 @@ extern "C" __attribute__((visibility("default"))) void holdfast_preload_open() {
 }
 
 extern "C" __attribute__((visibility("default"))) void holdfast_preload_before_exit() {
-  if (g_session == nullptr || g_dump_dir == nullptr) return;
+  if (g_session == nullptr) return;
   const record::QuietScope quiet;
   try {
-    dump();
+    if (g_dump_dir != nullptr) dump();
+    if (g_closes_at_exit) g_session->close();
   } catch (const std::exception& e) {
     std::fprintf(stderr, "holdfast: %s; no dump is written\n", e.what());
   }

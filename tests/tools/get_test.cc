@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "profile/legacy_text.h"
 #include "profile/pprof.h"
 #include "support/http_server.h"
 #include "support/temporary.h"
@@ -26,6 +27,16 @@ profile::Profile heap_profile() {
   profile.samples = {{{0}, {8192, 4096}, {}}};
   profile.period_type = {"space", "bytes"};
   profile.period = 1;
+  return profile;
+}
+
+profile::Profile heap_profile_of_four() {
+  profile::Profile profile = heap_profile();
+  profile.sample_types = {{"alloc_objects", "count"},
+                          {"alloc_space", "bytes"},
+                          {"inuse_objects", "count"},
+                          {"inuse_space", "bytes"}};
+  profile.samples[0].values = {2, 8192, 1, 4096};
   return profile;
 }
 
@@ -54,6 +65,18 @@ TEST(Get, NamesTheFileAfterTheTimeByDefault) {
   const auto saved = *std::filesystem::directory_iterator(directory.path());
   EXPECT_THAT(saved.path().filename().string(), MatchesRegex("heap\\.[0-9]{8}-[0-9]{6}\\.pb\\.gz"));
   EXPECT_EQ(testing::read_text(saved.path()), bytes);
+}
+
+TEST(Get, CallsTextByItsName) {
+  const auto text = profile::encode_legacy_text(heap_profile_of_four());
+  ASSERT_TRUE(text) << text.error().what;
+  const TemporaryDirectory directory;
+  const Outcome outcome = testing::holdfast({"get", "-"}, {.input = *text, .directory = directory.path()});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  ASSERT_EQ(directory.entries(), 1);
+  const auto saved = *std::filesystem::directory_iterator(directory.path());
+  EXPECT_THAT(saved.path().filename().string(), MatchesRegex("heap\\.[0-9]{8}-[0-9]{6}\\.txt"));
+  EXPECT_EQ(testing::read_text(saved.path()), *text);
 }
 
 TEST(Get, WritesToStandardOutputWhenAsked) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 
+#include "support/certificates.h"
 #include "support/raw_server.h"
 #include "support/temporary.h"
 #include "tools/tool.h"
@@ -78,6 +79,43 @@ TEST(Run, TheHeapOfAnUnmodifiedProgramCanBeFetchedWhileItRuns) {
   EXPECT_GT(std::filesystem::file_size(directory.file("heap.pb.gz")), 1000u);
   process.close_input();
   EXPECT_EQ(process.wait().exit_code, 3);
+}
+
+TEST(Run, TellsWhichFreePortItTook) {
+  Process process(testing::tool_words({"run", "--listen", "127.0.0.1:0", "--", "cat"}),
+                  {.keep_input_open = true});
+  const std::string line = process.read_error_line();
+  ASSERT_THAT(line, StartsWith("holdfast: the heap endpoint listens at http://127.0.0.1:"));
+  const TemporaryDirectory directory;
+  const Outcome got = testing::holdfast(
+      {"get", line.substr(line.find("http://")) + "/debug/pprof/heap", "-o", directory.file("heap.pb.gz")});
+  EXPECT_EQ(got.exit_code, 0) << got.err;
+  process.close_input();
+  EXPECT_EQ(process.wait().exit_code, 0);
+}
+
+TEST(Run, OpensOnlyToThosePermittedAndEndsInOrder) {
+  const TemporaryDirectory directory;
+  const testing::CertificateFiles files = testing::make_certificates(directory.path());
+  // The SHA-256 of "abc".
+  testing::write_text(directory.file("auth"),
+                      "bearer:sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n");
+  Process process(testing::tool_words({"run", "--listen", "127.0.0.1:0", "--", "cat"}),
+                  {.keep_input_open = true,
+                   .environment = {{"HOLDFAST_TLS_CERT", files.server},
+                                   {"HOLDFAST_TLS_KEY", files.server_key},
+                                   {"HOLDFAST_TLS_CLIENT_CA", files.authority},
+                                   {"HOLDFAST_AUTH_FILE", directory.file("auth")}}});
+  const std::string line = process.read_error_line();
+  ASSERT_THAT(line, HasSubstr(" https://127.0.0.1:"));
+  const std::string heap = line.substr(line.find("https://")) + "/debug/pprof/heap";
+  const Outcome got = testing::holdfast({"get", heap, "--ca", files.authority, "--cert", files.client,
+                                         "--key", files.client_key, "-o", directory.file("heap.pb.gz")});
+  EXPECT_EQ(got.exit_code, 2);
+  EXPECT_THAT(got.err, HasSubstr("401"));
+  process.close_input();
+  const Outcome outcome = process.wait();
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.signal << outcome.err;
 }
 
 TEST(Run, TellsTheLibraryWhatWasAskedForThroughTheEnvironment) {
