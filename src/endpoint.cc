@@ -32,16 +32,20 @@ serve::Request request_of(const HttpRequest& from) {
 // The endpoint that handle() answers with, and how many calls are inside it.
 class Current {
  public:
-  // Never destroyed: a request may come while the program ends.
+  // Never destroyed: a request may come while the program ends. A forked child gets one of its own, as the lock of
+  // the parent's may be held by a thread that is not there.
   static Current& instance() {
-    static auto* const current = new Current();
-    return *current;
+    static std::atomic<Current*> current{new Current()};
+    Current* now = current.load();
+    if (now->owner_ == getpid()) return *now;
+    auto fresh = std::make_unique<Current>();
+    if (current.compare_exchange_strong(now, fresh.get())) return *fresh.release();
+    return *now;
   }
 
   void set(Endpoint* endpoint) {
     const std::lock_guard lock(mutex_);
     endpoint_ = endpoint;
-    owner_.store(getpid());
   }
   // Returns when nobody is inside any more.
   void clear(const Endpoint* endpoint) {
@@ -50,9 +54,6 @@ class Current {
     endpoint_ = nullptr;
     changed_.wait(lock, [this] { return users_ == 0; });
   }
-  // In a forked child the lock may be held by a thread that is not there.
-  bool is_parents() const { return owner_.load() != 0 && owner_.load() != getpid(); }
-
   Endpoint* enter() {
     const std::lock_guard lock(mutex_);
     if (endpoint_ != nullptr) ++users_;
@@ -69,7 +70,7 @@ class Current {
   std::condition_variable changed_;
   Endpoint* endpoint_ = nullptr;
   int users_ = 0;
-  std::atomic<pid_t> owner_{0};
+  const pid_t owner_ = getpid();
 };
 
 HttpResponse unavailable(const std::string& why) {
@@ -105,8 +106,8 @@ Result<std::unique_ptr<Endpoint>> Endpoint::open(const Options& options, serve::
 }
 
 Endpoint::~Endpoint() {
-  if (Current::instance().is_parents()) {
-    server_.reset();
+  if (owner_ != getpid()) {
+    server_.reset();  // lets go of what is the parent's
     return;
   }
   {
@@ -157,7 +158,6 @@ HttpResponse Endpoint::handle_now(const HttpRequest& request) {
       if (endpoint != nullptr) Current::instance().leave();
     }
   };
-  if (Current::instance().is_parents()) return unavailable("the endpoint is the parent process's");
   const Visit visit;
   return visit.endpoint == nullptr ? unavailable("no Holdfast session is open")
                                    : visit.endpoint->handle(request);

@@ -5,6 +5,7 @@
 
 #include <holdfast/holdfast.h>
 #include <holdfast/http.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -48,6 +49,7 @@ class Endpoint {
   // False when the endpoint is closing.
   bool wait(int seconds);
 
+  const pid_t owner_ = getpid();
   std::atomic<bool> answering_{true};
   std::mutex mutex_;
   std::condition_variable changed_;
