@@ -61,7 +61,8 @@ KnownMemory known_memory(record::Recorder& recorder) {
   known.tables = own_mappings(recorder);
   known.variables = zeroed_variables();
   const record::Region& region = recorder.region();
-  known.region = {region.base(), region.base() + region.size()};
+  // Spans are made from the beginning on; what lies behind them was never touched.
+  known.region = {region.base(), region.base() + std::uint64_t{region.span_count()} * record::kSpanBytes};
   known.thread_addresses.resize(16'384);
   std::vector<std::uintptr_t> addresses(known.thread_addresses.size());
   addresses.resize(recorder.thread_addresses(addresses.data(), addresses.size()));
@@ -130,9 +131,8 @@ std::optional<profile::MemoryTable> measure_memory(record::Recorder& recorder, L
   const double other = resident->has_pages ? of(resident->other) : 0;
   const double fixed =
       of(resident->stacks) + of(resident->tables) + of(resident->region) + of(resident->data) + other;
-  // Whatever else is anonymous is the allocator's; page by page it is found out for how much that is true.
-  const double heap = std::max(
-      0.0, resident->has_pages && resident->heap > 0 ? of(resident->heap) : of(resident->anonymous) - fixed);
+  const double heap =
+      resident->has_pages ? of(resident->heap) : std::max(0.0, of(resident->anonymous) - fixed);
   const double recorded = std::max(0.0, live.in_use_bytes - live.region_bytes) + live.rounding_bytes;
   const double allocated = allocator.is_known ? of(allocator.allocated) : recorded;
   const double touched = allocated - untouched;

@@ -80,61 +80,83 @@ std::vector<AddressRange> stacks_of(const std::vector<Mapped>& maps, const Known
   return stacks;
 }
 
+// Counts pages by kind. What is known by its address is counted there; of the rest only the memory that is
+// not the allocator's is walked, as the allocator's is what is left over: walking a large heap would take
+// long.
 class Sorter {
  public:
   Sorter(const KnownMemory& known, std::vector<AddressRange> stacks,
          const record::AllocatorQuestions& questions, Resident& out)
-      : region_(known.region),
-        tables_(known.tables),
-        variables_(known.variables),
-        stacks_(std::move(stacks)),
-        questions_(questions),
-        out_(out) {}
+      : questions_(questions), out_(out) {
+    is_complete_ = count(known.tables, out.tables) && count({known.region}, out.region) &&
+                   count(known.variables, out.data) && count(stacks, out.stacks);
+    std::vector<AddressRange> all = known.tables;
+    all.insert(all.end(), known.variables.begin(), known.variables.end());
+    all.insert(all.end(), stacks.begin(), stacks.end());
+    all.push_back(known.region);
+    known_ = Cursor(std::move(all));
+  }
 
+  // False when a page could not be looked at.
   bool add(const Mapped& m) {
-    const std::uint64_t pages = (m.range.limit - m.range.start) / kPageBytes;
-    const bool is_file = m.inode != 0 || m.path.starts_with('/');
-    if (!m.is_private || (!m.is_readable && !m.is_writable) || pages > pages_left_) return true;
-    pages_left_ -= pages;
-    if (is_file) return add_to(out_.data, m);
-    if (m.path == "[stack]") return add_to(out_.stacks, m);
-    if (m.path == "[heap]") return add_to(out_.heap, m);
-    return !is_plain_memory(m) || add_plain(m);
+    if (!is_complete_) return false;
+    if (!m.is_private || (!m.is_readable && !m.is_writable)) return true;
+    if (m.inode != 0 || m.path.starts_with('/')) return count({{m.range.start, m.range.limit}}, out_.data);
+    if (m.path == "[stack]") return count({{m.range.start, m.range.limit}}, out_.stacks);
+    return !is_plain_memory(m) || add_plain(m.range.start, m.range.limit);
   }
 
  private:
-  bool add_to(std::uint64_t& kind, const Mapped& m) {
-    return pages_.each_page(m.range.start, m.range.limit, [&](std::uint64_t, const PageState& page) {
-      if (page.is_anonymous) kind += kPageBytes;
-    });
-  }
-
-  bool add_plain(const Mapped& m) {
-    std::uint64_t owned_until = 0;
-    return pages_.each_page(m.range.start, m.range.limit, [&](std::uint64_t address, const PageState& page) {
-      if (page.is_anonymous) kind_of(address, m.range.limit, owned_until) += kPageBytes;
-    });
-  }
-
-  std::uint64_t& kind_of(std::uint64_t address, std::uint64_t limit, std::uint64_t& owned_until) {
-    if (address - region_.start < region_.limit - region_.start) return out_.region;
-    if (tables_.holds(address)) return out_.tables;
-    if (variables_.holds(address)) return out_.data;
-    if (stacks_.holds(address)) return out_.stacks;
-    if (address >= owned_until && probes_left_ > 0 && questions_.owned_from != nullptr) {
-      --probes_left_;
-      const std::size_t bytes =
-          questions_.owned_from(static_cast<std::uintptr_t>(address), static_cast<std::uintptr_t>(limit));
-      if (bytes > 0) owned_until = address + bytes;
+  // Ranges may overlap: what several name is counted once.
+  bool count(std::vector<AddressRange> ranges, std::uint64_t& kind) {
+    std::ranges::sort(ranges, {}, &AddressRange::start);
+    std::uint64_t done = 0;
+    for (const AddressRange& range : ranges) {
+      const std::uint64_t start = std::max(range.start, done);
+      if (start >= range.limit) continue;
+      done = range.limit;
+      const bool read = pages_.each_page(start, range.limit, [&](std::uint64_t, const PageState& page) {
+        if (page.is_anonymous) kind += kPageBytes;
+      });
+      if (!read) return false;
     }
-    return address < owned_until ? out_.heap : out_.other;
+    return true;
   }
+
+  bool add_plain(std::uint64_t start, std::uint64_t limit) {
+    for (std::uint64_t at = start; at < limit;) {
+      // In pieces: where the allocator's memory begins inside one, the next begins behind it.
+      const std::uint64_t end = std::min(limit, at + kPieceBytes);
+      std::uint64_t owned_until = 0;
+      if (pages_left_ < kPieceBytes / kPageBytes) return true;
+      pages_left_ -= kPieceBytes / kPageBytes;
+      const bool read = pages_.each_page(at, end, [&](std::uint64_t address, const PageState& page) {
+        if (!page.is_anonymous || known_.holds(address) || address < owned_until) return;
+        owned_until = std::max(owned_until, ask(address, limit));
+        if (address >= owned_until) out_.other += kPageBytes;
+      });
+      if (!read) return false;
+      at = std::max(end, owned_until & ~(kPageBytes - 1));
+    }
+    return true;
+  }
+
+  // Until where the allocator owns what begins at this page; 0 where it does not.
+  std::uint64_t ask(std::uint64_t page, std::uint64_t limit) {
+    if (probes_left_ == 0 || questions_.owned_from == nullptr) return 0;
+    --probes_left_;
+    const std::size_t bytes =
+        questions_.owned_from(static_cast<std::uintptr_t>(page), static_cast<std::uintptr_t>(limit));
+    return bytes == 0 ? 0 : page + bytes;
+  }
+
+  static constexpr std::uint64_t kPieceBytes = 256 * kPageBytes;
 
   PageMap pages_;
-  const AddressRange region_;
-  Cursor tables_, variables_, stacks_;
+  Cursor known_{{}};
   const record::AllocatorQuestions& questions_;
   Resident& out_;
+  bool is_complete_ = false;
   std::size_t probes_left_ = kMostProbes;
   std::uint64_t pages_left_ = kMostPages;
 };
@@ -154,6 +176,8 @@ std::optional<Resident> read_resident(const KnownMemory& known, const record::Al
   const std::vector<Mapped> maps = parse_mappings(read_own_maps());
   Sorter sorter(known, stacks_of(maps, known), questions, out);
   out.has_pages = !maps.empty() && std::ranges::all_of(maps, [&](const Mapped& m) { return sorter.add(m); });
+  const std::uint64_t told = out.stacks + out.tables + out.region + out.data + out.other;
+  out.heap = out.anonymous > told ? out.anonymous - told : 0;
   return out;
 }
 

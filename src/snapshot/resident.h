@@ -1,5 +1,5 @@
 // The resident memory of this process by kind: what /proc/self/status counts, and its anonymous part told
-// apart page by page. Quiet thread; allocates; milliseconds, about 3 per GiB of resident memory.
+// apart page by page. Quiet thread; allocates; milliseconds.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ struct Resident {
   bool has_pages = false;                                       // the rest could be told apart
   std::uint64_t stacks = 0, tables = 0, region = 0;
   std::uint64_t data = 0;   // written pages of files, and zero-initialised variables
-  std::uint64_t heap = 0;   // the allocator's
+  std::uint64_t heap = 0;   // the allocator's: anonymous memory that is nothing of the others
   std::uint64_t other = 0;  // mapped by the program itself
 };
 

@@ -75,12 +75,12 @@ TEST(Peak, IsKeptWhenTheMemoryIsLongFreed) {
   ASSERT_TRUE(heap) << heap.error().what;
   {
     const Blocks blocks(60);
-    // Nobody asks for the profile meanwhile.
-    ASSERT_TRUE(soon([] { return metric("holdfast_heap_peak_bytes") >= 60.0 * kMiB; }));
+    // Nobody asks for the profile meanwhile. What is kept may be 5 % below the highest.
+    ASSERT_TRUE(soon([] { return metric("holdfast_heap_peak_bytes") >= 57.0 * kMiB; }));
   }
   const HttpResponse peak = ask("/debug/holdfast/peak");
   EXPECT_EQ(peak.status, 200);
-  EXPECT_GE(in_use(peak.body), 60.0 * kMiB);
+  EXPECT_GE(in_use(peak.body), 57.0 * kMiB);
   EXPECT_LT(in_use(ask("/debug/pprof/heap").body), 30.0 * kMiB);
 }
 

@@ -4,8 +4,10 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <filesystem>
 #include <string>
+#include <thread>
 
 #include "support/certificates.h"
 #include "support/raw_server.h"
@@ -53,6 +55,39 @@ TEST(Run, ArgumentsAfterTheDashesAreTheProgramsOwn) {
   const Outcome bare =
       testing::holdfast({"run", "--listen", free_address(), "python3", "-c", show, "--exact", "--", "x"});
   EXPECT_EQ(bare.out, "['--exact', '--', 'x']\n");
+}
+
+TEST(Run, TracesTheProgramWhereTheEnvironmentAsksForIt) {
+  // Until the first line is there, of which the program itself sees nothing: a few periods are plenty.
+  const Outcome outcome = testing::holdfast(run_words({"python3", "-c", "import time; time.sleep(2)"}),
+                                            {.environment = {{"HOLDFAST_TRACE", "100ms"}}});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("holdfast: in use "));
+  const Outcome wrong = testing::holdfast(run_words({"sh", "-c", "sh -c true; exit 3"}),
+                                          {.environment = {{"HOLDFAST_TRACE", "often"}}});
+  EXPECT_EQ(wrong.exit_code, 3);
+  const std::size_t said = wrong.err.find("HOLDFAST_TRACE: ");
+  ASSERT_NE(said, std::string::npos) << wrong.err;
+  EXPECT_EQ(wrong.err.find("HOLDFAST_TRACE: ", said + 1), std::string::npos) << wrong.err;
+}
+
+TEST(Run, WritesADumpWhenASignalAsks) {
+  const TemporaryDirectory directory;
+  Process process(testing::tool_words({"run", "--dump", directory.path(), "--", "python3", "-c",
+                                       "import os,sys; print(os.getpid(), flush=True); sys.stdin.read()"}),
+                  {.keep_input_open = true, .environment = {{"HOLDFAST_DUMP_SIGNAL", "USR2"}}});
+  const std::string pid = process.read_line();
+  ASSERT_FALSE(pid.empty());
+  process.send_signal(SIGUSR2);
+  const std::string dump = directory.file("heap." + pid + ".signal-1.pb.gz");
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!std::filesystem::exists(dump) && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_TRUE(std::filesystem::exists(dump));
+  process.close_input();
+  EXPECT_EQ(process.wait().exit_code, 0);
+  EXPECT_TRUE(std::filesystem::exists(directory.file("heap." + pid + ".pb.gz")));
 }
 
 TEST(Run, IsTheProgramItselfSoSignalsReachIt) {
