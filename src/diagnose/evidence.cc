@@ -13,6 +13,10 @@ constexpr double kNsPerHour = 3600e9;
 constexpr double kWarmUpShare = 0.1;
 constexpr double kLongestWarmUpNs = 900 * kNsPerSecond;
 
+// By any factor: std::string and std::vector double, an arena's blocks grow by half. Not quite 4, as a string
+// that doubles has a byte more each time: 65,537, then 131,073.
+constexpr double kTwoDoublings = 3.9;
+
 // A buffer of some pages that doubles matters to nobody.
 constexpr double kSmallestContainer = 64 * 1024;
 
@@ -42,7 +46,7 @@ Recorded recorded_at_one_interval(const profile::HeapHistory& history, double up
 // its work had (nearly) ended. Only requests are work whose end means rest; bytes allocated also end when a
 // program is merely frugal.
 constexpr double kNearlyAllWork = 0.98;
-constexpr double kLongRest = 0.1;  // of the uptime
+constexpr double kLongRest = 0.04;  // of the uptime: the last of the work took twice its share of the time
 
 double end_of_work(const profile::HeapHistory& history, const WorkCurve& counted, double snapshot_ns) {
   if (counted.is_wall_time() || history.work_unit == kBytesAllocated) return snapshot_ns;
@@ -56,12 +60,24 @@ Timeline::Timeline(const profile::HeapHistory& history, const Policy& policy)
     : snapshot_ns(static_cast<double>(std::max<std::int64_t>(history.uptime_ns, 1))),
       counted(history),
       pace(WorkCurve::pace(history)) {
-  uptime_ns = end_of_work(history, counted, snapshot_ns);
   const Recorded recorded = recorded_at_one_interval(history, snapshot_ns);
+  recorded_from_ns_ = recorded.from_ns;
+  recorded_until_ns_ = recorded.until_ns;
+  if (policy.warm_up_seconds) given_warm_up_ns_ = *policy.warm_up_seconds * kNsPerSecond;
+  set_now(end_of_work(history, counted, snapshot_ns));
+}
+
+Timeline Timeline::as_of(double now_ns) const {
+  Timeline timeline = *this;
+  timeline.set_now(now_ns);
+  return timeline;
+}
+
+void Timeline::set_now(double now_ns) {
+  uptime_ns = now_ns;
   const double usual = std::min(kWarmUpShare * uptime_ns, kLongestWarmUpNs);
-  warm_up_ns =
-      std::max(policy.warm_up_seconds ? *policy.warm_up_seconds * kNsPerSecond : usual, recorded.from_ns);
-  until_ns = std::min(recorded.until_ns, uptime_ns);
+  warm_up_ns = std::max(given_warm_up_ns_.value_or(usual), recorded_from_ns_);
+  until_ns = std::min(recorded_until_ns_, uptime_ns);
   horizon_bucket = 0;
   while (horizon_bucket + 1 < profile::kLifetimeBuckets &&
          static_cast<double>(profile::lifetime_bucket_start_ns(horizon_bucket + 1)) <= uptime_ns / 2) {
@@ -119,6 +135,29 @@ Survivors survivors_of(const Site& site, const Timeline& timeline) {
   return s;
 }
 
+std::optional<double> goes_on_until(const Site& site, const Timeline& timeline) {
+  double kept = 0;
+  for (const profile::Cohort& c : site.live) kept += static_cast<double>(c.samples);
+  double last_ns = 0, seen = 0;
+  for (const profile::Cohort& c : site.live) {
+    last_ns = static_cast<double>(c.birth_ns);
+    seen += static_cast<double>(c.samples);
+    if (seen >= kNearlyAllWork * kept) break;
+  }
+  if (!(last_ns > timeline.uptime_ns)) return {};
+  // The rest begins with what little work was left.
+  const double settled_ns = (timeline.uptime_ns + last_ns) / 2;
+  double before = 0, since = 0;
+  for (const profile::Cohort& c : site.live) {
+    const auto birth = static_cast<double>(c.birth_ns);
+    if (birth < timeline.warm_up_ns || birth > last_ns) continue;
+    (birth > settled_ns ? since : before) += static_cast<double>(c.samples);
+  }
+  const double before_ns = settled_ns - timeline.warm_up_ns, since_ns = last_ns - settled_ns;
+  if (since < kLeastSamples || since * before_ns < kLeastFade * before * since_ns) return {};
+  return std::min(last_ns, timeline.snapshot_ns);
+}
+
 double p_birth(const Survivors& survivors, const Timeline& timeline, double budget_bytes_per_hour) {
   if (!(survivors.bytes > 0) || !(survivors.samples() > 0)) return 1;
   const double mean_weight = survivors.bytes / survivors.samples();
@@ -141,22 +180,15 @@ std::optional<double> longest_lifetime_ns(const Site& site) {
 }
 
 bool grows_like_a_container(const Site& site, const Timeline& timeline) {
-  int doublings = 0;
-  double reference = 0, last_ns = 0;
+  double at_warm_up = 0, largest = 0, last_ns = 0;
   for (const profile::SizeStep& step : site.size_steps) {
-    const auto size = static_cast<double>(step.size);
-    const auto time = static_cast<double>(step.time_ns);
-    if (time < timeline.warm_up_ns || reference == 0) {
-      reference = size;
-    } else if (size >= 2 * reference) {
-      // A reserve() that quadruples is two doublings.
-      doublings += std::min(64, std::ilogb(size / reference));
-      reference = size;
-      last_ns = time;
-    }
+    largest = static_cast<double>(step.size);
+    last_ns = static_cast<double>(step.time_ns);
+    if (last_ns < timeline.warm_up_ns || at_warm_up == 0) at_warm_up = largest;
   }
-  const bool is_live = site.inuse_bytes >= 0.5 * reference;
-  return doublings >= 2 && is_live && reference >= kSmallestContainer && last_ns >= timeline.middle_ns;
+  const bool is_live = site.inuse_bytes >= 0.5 * largest;
+  return largest >= kTwoDoublings * at_warm_up && is_live && largest >= kSmallestContainer &&
+         last_ns >= timeline.middle_ns;
 }
 
 }  // namespace holdfast::diagnose

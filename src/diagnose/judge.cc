@@ -17,12 +17,10 @@ constexpr double kLeakSurvival = 0.85;  // of those alive at an age, still alive
 constexpr double kSuspectSurvival = 0.70;
 constexpr double kLeakLevel = 0.01;
 constexpr double kSuspectLevel = 0.05;
-constexpr double kLeastFade = 1.0 / 3;
 // Old objects freed, per survivor: a site that renews what it keeps is no leak, however long each object
 // lives. A leak whose objects survive at the rates above has about 0.4 (leak) and 1 (suspect) at most.
 constexpr double kMostReplacedLeak = 1.0 / 3;
 constexpr double kMostReplacedSuspect = 2.0 / 3;
-constexpr double kLeastSamples = 5;
 
 // Judges one site at a time, with what all of them share.
 class SiteJudge {
@@ -42,32 +40,40 @@ class SiteJudge {
   static bool tested(const Finding& f) { return f.evidence.reached >= kLeastSamples; }
 
   void judge(Finding& f) const {
-    f.in_use = in_use_of(f.site, interval_);
-    const Horizon wide = horizon_of(f.site, timeline_, 2);
-    const Horizon narrow = horizon_of(f.site, timeline_, 1);
-    const Survivors survivors = survivors_of(f.site, timeline_);
-    gather(f, wide, narrow, survivors);
-    const bool enough = wide.reached >= kLeastSamples;
-    grade(f, enough);
-    // What comes and goes has no rate of growth.
-    if (survivors.samples() > 0 && f.grade <= Grade::retained) rate(f, survivors);
-    explain(f, timeline_, policy_, interval_);
+    if (timeline_.rests()) {
+      if (const auto until_ns = goes_on_until(f.site, timeline_)) return judge(f, timeline_.as_of(*until_ns));
+    }
+    judge(f, timeline_);
   }
 
  private:
-  void gather(Finding& f, const Horizon& wide, const Horizon& narrow, const Survivors& survivors) const {
+  void judge(Finding& f, const Timeline& timeline) const {
+    f.in_use = in_use_of(f.site, interval_);
+    const Horizon wide = horizon_of(f.site, timeline, 2);
+    const Horizon narrow = horizon_of(f.site, timeline, 1);
+    const Survivors survivors = survivors_of(f.site, timeline);
+    gather(f, timeline, wide, narrow, survivors);
+    const bool enough = wide.reached >= kLeastSamples;
+    grade(f, timeline, enough);
+    // What comes and goes has no rate of growth.
+    if (survivors.samples() > 0 && f.grade <= Grade::retained) rate(f, timeline, survivors);
+    explain(f, timeline, policy_, interval_);
+  }
+
+  void gather(Finding& f, const Timeline& timeline, const Horizon& wide, const Horizon& narrow,
+              const Survivors& survivors) const {
     Evidence& e = f.evidence;
     const double p_wide = wide.p_survive(kLeakSurvival), p_narrow = narrow.p_survive(kLeakSurvival);
     const Horizon& telling = p_narrow < p_wide && narrow.reached >= kLeastSamples ? narrow : wide;
     e.from_age_ns = telling.age_a_ns;
-    e.to_age_ns = timeline_.horizon_ns;
+    e.to_age_ns = timeline.horizon_ns;
     e.reached = telling.reached;
     e.died = telling.died;
     // Two horizons, two chances: their smaller p counts double.
     e.p_survive_leak = std::min(1.0, 2 * std::min(p_wide, p_narrow));
     e.p_survive_suspect =
         std::min(1.0, 2 * std::min(wide.p_survive(kSuspectSurvival), narrow.p_survive(kSuspectSurvival)));
-    e.p_birth = p_birth(survivors, timeline_, policy_.budget_bytes_per_hour);
+    e.p_birth = p_birth(survivors, timeline, policy_.budget_bytes_per_hour);
     e.fade = survivors.fade();
     e.kept_older = survivors.older;
     e.kept_younger = survivors.younger;
@@ -82,7 +88,7 @@ class SiteJudge {
     f.reason = reason;
   }
 
-  void grade(Finding& f, bool enough) const {
+  void grade(Finding& f, const Timeline& timeline, bool enough) const {
     const Evidence& e = f.evidence;
     const double kept = e.kept_older + e.kept_younger;
     const bool goes_on = enough && kept >= kLeastSamples && e.kept_younger > 0 && e.fade >= kLeastFade;
@@ -92,22 +98,22 @@ class SiteJudge {
       set(f, Grade::retained, Reason::within_bound);
     } else if (goes_on && p_leak < kLeakLevel && e.died_old < kMostReplacedLeak * kept) {
       set(f, Grade::leak, Reason::survives_and_grows);
-    } else if (grows_like_a_container(f.site, timeline_)) {
+    } else if (grows_like_a_container(f.site, timeline)) {
       set(f, Grade::growing_container, Reason::container_doubles);
     } else if (goes_on && p_suspect < kSuspectLevel && e.died_old < kMostReplacedSuspect * kept) {
       set(f, Grade::suspect, Reason::survives_and_grows);
     } else if (enough) {
-      say_why_not(f, kept);
+      say_why_not(f, timeline, kept);
     } else {
       say_why_unknown(f);
     }
   }
 
-  void say_why_not(Finding& f, double kept) const {
+  void say_why_not(Finding& f, const Timeline& timeline, double kept) const {
     const Evidence& e = f.evidence;
     // A share of 70 % or less lives on to twice the age, and enough have died to say so.
     const bool dies = e.died >= kLeastSamples && e.p_survive_suspect > 0.5;
-    const bool lives_long = e.longest_lifetime_ns && *e.longest_lifetime_ns > timeline_.uptime_ns / 4;
+    const bool lives_long = e.longest_lifetime_ns && *e.longest_lifetime_ns > timeline.uptime_ns / 4;
     if (e.p_survive_suspect < kSuspectLevel) {
       if (kept == 0) return set(f, Grade::retained, Reason::born_at_start);
       if (e.fade < kLeastFade || e.kept_younger == 0) return set(f, Grade::retained, Reason::fades);
@@ -130,8 +136,8 @@ class SiteJudge {
         allocated >= 2 * kLeastSamples ? Reason::not_resolved_yet : Reason::too_few_samples);
   }
 
-  void rate(Finding& f, const Survivors& survivors) const {
-    const double hours = (timeline_.old_enough_ns - timeline_.warm_up_ns) / kNsPerHour;
+  void rate(Finding& f, const Timeline& timeline, const Survivors& survivors) const {
+    const double hours = (timeline.old_enough_ns - timeline.warm_up_ns) / kNsPerHour;
     if (!(hours > 0)) return;
     const Interval sum = gamma_interval(survivors.bytes, survivors.bytes_squared,
                                         std::max(interval_, survivors.largest_weight));
@@ -140,7 +146,7 @@ class SiteJudge {
     };
     f.bytes_per_hour = per(hours);
     const double work =
-        timeline_.counted.work_at(timeline_.old_enough_ns) - timeline_.counted.work_at(timeline_.warm_up_ns);
+        timeline.counted.work_at(timeline.old_enough_ns) - timeline.counted.work_at(timeline.warm_up_ns);
     if (counts_work_ && work > 0) f.bytes_per_work = per(work);
     if (policy_.limit_bytes && f.grade <= Grade::suspect && f.bytes_per_hour->value > 0) {
       f.hours_to_limit = std::max(0.0, *policy_.limit_bytes - in_use_) / f.bytes_per_hour->value;
@@ -231,7 +237,7 @@ void judge_sites(const profile::HeapHistory& history, std::vector<Site> sites, c
                       duration_text(timeline.snapshot_ns) +
                       ": what was allocated since is not in this profile");
   }
-  if (timeline.uptime_ns < timeline.snapshot_ns) {
+  if (timeline.rests()) {
     d.notes.push_back("nearly no work since " + duration_text(timeline.uptime_ns) + " of " +
                       duration_text(timeline.snapshot_ns) +
                       ": judged as of then, as nothing dies while a program rests");

@@ -77,6 +77,46 @@ TEST(Verdict, ALeakAtRestIsStillALeak) {
             Grade::leak);
 }
 
+TEST(Verdict, ALeakThatGoesOnWhileNoRequestsComeIsALeak) {
+  for (const double from : {0.0, 50.0, 150.0}) {
+    const auto lives = steady(400, from, 800, kForEver, 1e5);
+    SnapshotBuilder builder(800, 1);
+    builder.work(requests_before_a_rest).site("background", lives);
+    EXPECT_EQ(only(builder.profile()).grade, Grade::leak) << from;
+  }
+}
+
+TEST(Verdict, ALeakThatItselfCameToRestIsALeak) {
+  // Requests are counted for 10 seconds only, connections go on until 480 s of 800.
+  SnapshotBuilder builder(800, 1);
+  builder.work([](double t) { return std::min(t, 10.0); }).site("accept", steady(400, 0, 480, kForEver, 1e5));
+  EXPECT_EQ(only(builder.profile()).grade, Grade::leak);
+}
+
+TEST(Verdict, SessionsThatTheEndOfTheWorkLeftOpenAreNotALeak) {
+  // Open for some 9 seconds each; the last requests come right after what counts as the end of the work.
+  for (const double idle : {5.0, 12.0, 700.0}) {
+    std::vector<Life> lives = steady(4000, 0, 100, 9, 1e4);
+    for (Life& life : lives) {
+      if (life.died > 100) life.died = kForEver;
+    }
+    SnapshotBuilder builder(100 + idle, 1);
+    builder.work(requests_before_a_rest).site("session", lives);
+    EXPECT_GT(only(builder.profile()).grade, Grade::growing_container) << idle;
+  }
+}
+
+TEST(Verdict, AFullCacheThatAFewRequestsTouchWhileItRestsIsNotALeak) {
+  // 50 pages live at the end of the work; then one in 70 seconds replaces the oldest.
+  std::vector<Life> lives = steady(10'000, 0, 100, 0.5, 1e4);
+  for (std::size_t i = 0; i < 50; ++i)
+    lives[lives.size() - 50 + i].died = i < 10 ? 170 + 70.0 * static_cast<double>(i) : kForEver;
+  for (int i = 0; i < 10; ++i) lives.push_back({170 + 70.0 * i, kForEver, 1e4});
+  SnapshotBuilder builder(900, 1);
+  builder.work([](double t) { return requests_before_a_rest(t) + t / 70; }).site("cache", lives);
+  EXPECT_GT(only(builder.profile()).grade, Grade::growing_container);
+}
+
 TEST(Verdict, ACacheThatStopsGrowingIsNotALeak) {
   const Finding f =
       only(SnapshotBuilder(kHour, 1).site("cache", steady(400, 0, 0.4 * kHour, kForEver, 1e5)).profile());
@@ -305,6 +345,25 @@ TEST(Verdict, ASmallBufferOrOneThatStoppedGrowingIsNoGrowingContainer) {
   EXPECT_EQ(grade(3000, 1 << 20), Grade::growing_container);
   EXPECT_NE(grade(3000, 64), Grade::growing_container);
   EXPECT_NE(grade(1000, 1 << 20), Grade::growing_container);
+}
+
+TEST(Verdict, AStringThatDoublesBesideItsLastByteIsAGrowingContainer) {
+  SnapshotBuilder builder(kHour, 1);
+  builder.site("append", {{3000, kForEver, 1 << 20}});
+  builder.size_steps({{100, (1 << 18) + 1}, {1500, (1 << 19) + 1}, {3000, (1 << 20) + 1}});
+  EXPECT_EQ(only(builder.profile()).grade, Grade::growing_container);
+}
+
+TEST(Verdict, AnArenaWhoseBlocksGrowByHalfIsAGrowingContainer) {
+  SnapshotBuilder builder(kHour, 1);
+  std::vector<Life> blocks;
+  std::vector<std::pair<double, std::uint64_t>> steps;
+  for (double size = 1000, filled = 100; filled < kHour; size *= 1.5, filled *= 1.5) {
+    blocks.push_back({filled, kForEver, size * 1000});
+    steps.emplace_back(filled, static_cast<std::uint64_t>(size * 1000));
+  }
+  builder.site("arena", blocks).size_steps(steps);
+  EXPECT_EQ(only(builder.profile()).grade, Grade::growing_container);
 }
 
 TEST(Verdict, ASuspectLeavesTheAnswerOpen) {
