@@ -35,6 +35,10 @@ std::optional<int> parse(int argc, char** argv, const Story& story, Settings& se
       ->excludes(exact)
       ->capture_default_str();
   if (story.has_fixed_twin) app.add_flag("--fixed", settings.fixed, "run the corrected twin");
+  if (!story.variants.empty()) {
+    app.add_option("--variant", settings.variant, "tell the story another way")
+        ->check(CLI::IsMember(story.variants));
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -67,7 +71,7 @@ int bind(httplib::Server& server, int port) {
 
 void add_common_routes(httplib::Server& server, const Story& story) {
   server.Get("/truth", [&story](const httplib::Request&, httplib::Response& response) {
-    const Truth truth = story.truth();
+    const Truth truth = story.truth ? story.truth() : Truth{};
     const nlohmann::json told = {{"objects", truth.objects}, {"bytes", truth.bytes}};
     response.set_content(told.dump(), "application/json");
   });
@@ -76,8 +80,10 @@ void add_common_routes(httplib::Server& server, const Story& story) {
     if (request.path != "/truth") add_work(1);
   });
   server.set_tcp_nodelay(true);
-  server.set_keep_alive_max_count(1000);
-  server.set_keep_alive_timeout(1);  // seconds; also how long a clean stop may wait for an idle client
+  server.set_keep_alive_max_count(1'000'000);
+  // Seconds, also how long a clean stop may wait for an idle client. A client that was kept waiting for its
+  // processor must not find its connection closed just as it sends: that request would be lost.
+  server.set_keep_alive_timeout(10);
 }
 
 }  // namespace
@@ -108,6 +114,7 @@ int run(int argc, char** argv, const Story& story) {
   sigwait(&stop, &signal_number);
   server.stop();
   acceptor.join();
+  if (story.close) story.close();
   return 0;
 }
 

@@ -6,9 +6,11 @@
 
 #include <httplib.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace holdfast::scenarios {
 
@@ -18,7 +20,8 @@ struct Settings {
   std::string heap = "127.0.0.1:6060";  // the heap endpoint; port 0 picks a free one
   bool exact = false;
   std::uint64_t interval_bytes = 512 * 1024;
-  bool fixed = false;  // run the corrected twin
+  bool fixed = false;        // run the corrected twin
+  std::string variant = {};  // one of Story::variants, or empty
 };
 
 // What the story itself knows it holds at the site its `expect` file names; GET /truth tells it to the tests.
@@ -27,15 +30,36 @@ struct Truth {
   std::uint64_t bytes = 0;
 };
 
+// Counts for Truth, from any thread.
+class Held {
+ public:
+  void add(std::uint64_t bytes) {
+    objects_ += 1;
+    bytes_ += bytes;
+  }
+  void remove(std::uint64_t bytes) {
+    objects_ -= 1;
+    bytes_ -= bytes;
+  }
+  Truth truth() const { return {.objects = objects_, .bytes = bytes_}; }
+
+ private:
+  std::atomic<std::uint64_t> objects_{0}, bytes_{0};
+};
+
 struct Story {
-  std::string about = {};       // one line for --help
-  bool has_fixed_twin = false;  // whether --fixed means anything
+  std::string about = {};                  // one line for --help
+  bool has_fixed_twin = false;             // whether --fixed means anything
+  std::vector<std::string> variants = {};  // what --variant may name
 
   // Called once, after the recording has begun and before the first request is served.
   std::function<void(const Settings&, httplib::Server&)> open = {};
 
-  // Called at any moment from a worker thread.
+  // Called at any moment from a worker thread; none where nothing is held for the wrong reason.
   std::function<Truth()> truth = {};
+
+  // Called once after the last request, before the program ends: stops what open() started.
+  std::function<void()> close = {};
 };
 
 // Parses the options, opens the Holdfast session, serves until SIGTERM or SIGINT and stops cleanly, so that

@@ -1,16 +1,15 @@
 // router_closure, the flagship leak: POST /sessions registers a handler for the new session in the global
-// router, and the handler's closure captures the whole request body. Sessions close (only the newest few stay
-// open), yet nobody takes their routes out again. Everything stays reachable, and the router's destructor
-// frees it all at exit: leak checkers that look at exit, or for lost pointers, see nothing. The corrected
-// twin (--fixed) captures the few bytes its answers need and removes a closed session's route; to a client
-// both look the same.
-#include <algorithm>
+// router, and the handler's closure captures the whole request body. A session closes once it has been asked
+// for, yet nobody takes its route out again. Everything stays reachable, and the router's destructor frees it
+// all at exit: leak checkers that look at exit, or for lost pointers, see nothing. The corrected twin
+// (--fixed) captures the few bytes its answer needs and removes a closed session's route; to a client both
+// look the same.
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "scenarios/common/story.h"
 
@@ -20,8 +19,6 @@ using holdfast::scenarios::Settings;
 using holdfast::scenarios::Truth;
 using Handler = std::function<void(httplib::Response&)>;
 
-constexpr std::size_t kOpenSessions = 32;
-
 struct Router {
   std::mutex mutex;
   std::map<std::string, Handler> routes;
@@ -30,7 +27,7 @@ struct Router {
 Router router;
 
 std::mutex sessions_mutex;
-std::deque<std::string> open_sessions;  // paths, oldest first
+std::unordered_set<std::string> open_sessions;  // paths
 std::uint64_t sessions_opened = 0;
 Truth held;  // bodies kept by closures
 
@@ -49,33 +46,25 @@ std::string summary(const std::string& body) {
       [told = summary(body)](httplib::Response& response) { response.set_content(told, "application/json"); };
 }
 
-// Opens a session, closes the oldest when too many are open, and returns the new session's path.
-std::string open_session(std::string& closed) {
+// Opens a session and returns its path.
+std::string open_session() {
   const std::lock_guard lock(sessions_mutex);
-  const std::string path = "/sessions/" + std::to_string(++sessions_opened);
-  open_sessions.push_back(path);
-  if (open_sessions.size() > kOpenSessions) {
-    closed = open_sessions.front();
-    open_sessions.pop_front();
-  }
-  return path;
+  return *open_sessions.insert("/sessions/" + std::to_string(++sessions_opened)).first;
 }
 
-bool is_open(const std::string& path) {
+// False when it was not open.
+bool close_session(const std::string& path) {
   const std::lock_guard lock(sessions_mutex);
-  return std::find(open_sessions.begin(), open_sessions.end(), path) != open_sessions.end();
+  return open_sessions.erase(path) > 0;
 }
 
 void register_session(bool fixed, const httplib::Request& request, httplib::Response& response) {
-  std::string closed;
-  const std::string path = open_session(closed);
+  const std::string path = open_session();
   Handler handler = fixed ? make_summary_handler(request.body) : make_handler(request.body);
   {
     const std::lock_guard lock(router.mutex);
     router.routes[path] = std::move(handler);
-    if (fixed) {
-      router.routes.erase(closed);  // the line the leaking twin lacks
-    } else {
+    if (!fixed) {
       held.objects += 1;
       held.bytes += request.body.size() + 1;
     }
@@ -84,12 +73,13 @@ void register_session(bool fixed, const httplib::Request& request, httplib::Resp
   response.set_header("Location", path);
 }
 
-void call_session(const httplib::Request& request, httplib::Response& response) {
+void call_session(bool fixed, const httplib::Request& request, httplib::Response& response) {
   Handler handler;
-  if (is_open(request.path)) {
+  if (close_session(request.path)) {
     const std::lock_guard lock(router.mutex);
-    if (const auto route = router.routes.find(request.path); route != router.routes.end())
-      handler = route->second;
+    const auto route = router.routes.find(request.path);
+    if (route != router.routes.end()) handler = route->second;
+    if (fixed) router.routes.erase(request.path);  // the line the leaking twin lacks
   }
   if (!handler) {
     response.status = 404;
@@ -103,7 +93,10 @@ void add_routes(const Settings& settings, httplib::Server& server) {
               [fixed = settings.fixed](const httplib::Request& request, httplib::Response& response) {
                 register_session(fixed, request, response);
               });
-  server.Get(R"(/sessions/\d+)", call_session);
+  server.Get(R"(/sessions/\d+)",
+             [fixed = settings.fixed](const httplib::Request& request, httplib::Response& response) {
+               call_session(fixed, request, response);
+             });
 }
 
 Truth truth() {

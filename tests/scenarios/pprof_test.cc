@@ -5,6 +5,7 @@
 #include <regex>
 
 #include "scenarios/judged.h"
+#include "scenarios/scenario_server.h"
 #include "support/subprocess.h"
 
 namespace holdfast::testing {
@@ -55,18 +56,20 @@ TEST_P(Flagship, IsTheSameToPprofLiveSavedAndAsADifference) {
   }
   ScenarioServer server("scenario_router_closure" + GetParam().allocator, arguments);
   ASSERT_TRUE(server.serves());
-  Expectation traffic = read_expectations({"router_closure"}).at(0);
+  Expectation traffic = read_expectations("router_closure").at(0);
   traffic.requests = 400;
   traffic.rate = 400;
   traffic.concurrency = 1;
-  drive(server, traffic);
+  Driver(server.app(), traffic).finish();
   const std::string first = file("first.pb.gz");
-  ASSERT_EQ(run({HOLDFAST_BINARY_DIR "/tools/holdfast/holdfast", "get", server.heap(), "-o", first}).exit_code, 0);
+  ASSERT_EQ(
+      run({HOLDFAST_BINARY_DIR "/tools/holdfast/holdfast", "get", server.heap(), "-o", first}).exit_code, 0);
   const auto held_first = static_cast<double>(server.truth().bytes);
-  drive(server, traffic);
+  Driver(server.app(), traffic).finish();
   const auto held = static_cast<double>(server.truth().bytes);
 
-  // Exact: within 10 % of the truth. Sampled: within the interval that check tells, which holds the truth too.
+  // Exact: within 10 % of the truth. Sampled: within the interval that check tells, which holds the truth
+  // too.
   const Verdict verdict = check(server.heap());
   double lower = 0.9 * held, upper = 1.1 * held;
   if (!GetParam().exact) {
@@ -84,12 +87,15 @@ TEST_P(Flagship, IsTheSameToPprofLiveSavedAndAsADifference) {
   EXPECT_LE(flat_bytes(live, "make_handler"), upper) << live;
 
   const std::string second = file("second.pb.gz");
-  ASSERT_EQ(run({HOLDFAST_BINARY_DIR "/tools/holdfast/holdfast", "get", server.heap(), "-o", second}).exit_code, 0);
+  ASSERT_EQ(
+      run({HOLDFAST_BINARY_DIR "/tools/holdfast/holdfast", "get", server.heap(), "-o", second}).exit_code, 0);
   const std::string saved = pprof({"-top", "-unit=B", "-sample_index=inuse_space", second});
   EXPECT_EQ(flat_bytes(saved, "make_handler"), flat_bytes(live, "make_handler"));
 
   const std::string grown = pprof({"-top", "-unit=B", "-sample_index=inuse_space", "-base", first, second});
-  EXPECT_NEAR(flat_bytes(grown, "make_handler"), held - held_first, GetParam().exact ? 0.1 * held : 0.4 * held) << grown;
+  EXPECT_NEAR(flat_bytes(grown, "make_handler"), held - held_first,
+              GetParam().exact ? 0.1 * held : 0.4 * held)
+      << grown;
 
   EXPECT_NE(pprof({"-tags", second}).find("bytes:"), std::string::npos);
   const std::string raw = pprof({"-raw", second});
@@ -105,8 +111,9 @@ TEST_P(Flagship, IsTheSameToPprofLiveSavedAndAsADifference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Over, Flagship,
-                         ::testing::Values(Run{"", true}, Run{"", false}, Run{"_tcmalloc", true}, Run{"_tcmalloc", false},
-                                           Run{"_jemalloc", true}, Run{"_jemalloc", false}),
+                         ::testing::Values(Run{"", true}, Run{"", false}, Run{"_tcmalloc", true},
+                                           Run{"_tcmalloc", false}, Run{"_jemalloc", true},
+                                           Run{"_jemalloc", false}),
                          [](const auto& test) {
                            return (test.param.allocator.empty() ? "glibc" : test.param.allocator.substr(1)) +
                                   (test.param.exact ? "_exact" : "_sampled");

@@ -1,23 +1,27 @@
 #include "scenarios/scenario_server.h"
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <thread>
 
 namespace holdfast::testing {
 namespace {
 
 // Child's pid with its standard output on `out`, or -1.
-pid_t spawn(const std::vector<std::string>& command, int& out) {
+pid_t spawn(const std::vector<std::string>& command, int& out, const std::string& directory = ".") {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return -1;
   std::vector<char*> argv;
@@ -26,6 +30,7 @@ pid_t spawn(const std::vector<std::string>& command, int& out) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  posix_spawn_file_actions_addchdir_np(&actions, directory.c_str());
   pid_t pid = -1;
   const int failed = posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
@@ -36,6 +41,17 @@ pid_t spawn(const std::vector<std::string>& command, int& out) {
   }
   out = ends[0];
   return pid;
+}
+
+bool accepts(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return false;
+  path.copy(address.sun_path, path.size());
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool connected = ::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  ::close(socket);
+  return connected;
 }
 
 }  // namespace
@@ -57,12 +73,44 @@ ScenarioServer::ScenarioServer(const std::string& program, std::vector<std::stri
   }
 }
 
+ScenarioServer::ScenarioServer(const Unmodified& unmodified) {
+  heap_ = "unix:" + directory_.file("heap.sock");
+  std::vector<std::string> command = {HOLDFAST_BINARY_DIR "/tools/holdfast/holdfast", "run", "--listen",
+                                      heap_};
+  command.insert(command.end(), unmodified.arguments.begin(), unmodified.arguments.end());
+  command.push_back("--");
+  for (const std::string& word : unmodified.program) command.push_back(with_places(word, unmodified.story));
+  pid_ = spawn(command, out_, directory_.path());
+  const std::string path = directory_.file("app.sock");
+  while (pid_ > 0 && ::waitpid(pid_, nullptr, WNOHANG) == 0) {
+    if (accepts(path)) {
+      app_ = "unix:" + path;
+      return;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  pid_ = -1;
+}
+
+std::string ScenarioServer::with_places(std::string word, const std::string& story) const {
+  const std::pair<const char*, std::string> places[] = {
+      {"{dir}", directory_.path()}, {"{story}", HOLDFAST_SOURCE_DIR "/scenarios/" + story}};
+  for (const auto& [name, place] : places) {
+    if (const std::size_t at = word.find(name); at != std::string::npos)
+      word.replace(at, std::strlen(name), place);
+  }
+  return word;
+}
+
+ScenarioServer ScenarioServer::of(const Expectation& expectation, std::vector<std::string> arguments) {
+  if (expectation.program.empty()) return {"scenario_" + expectation.story, std::move(arguments)};
+  return ScenarioServer(Unmodified{expectation.story, expectation.program, std::move(arguments)});
+}
+
 ScenarioServer::~ScenarioServer() {
   stop();
   if (out_ >= 0) ::close(out_);
 }
-
-int ScenarioServer::app_port() const { return std::stoi(app_.substr(app_.rfind(':') + 1)); }
 
 scenarios::Truth ScenarioServer::truth() const {
   httplib::Client client(app_);
@@ -70,8 +118,7 @@ scenarios::Truth ScenarioServer::truth() const {
   const auto told =
       nlohmann::json::parse(answer ? answer->body : std::string(), nullptr, /*allow_exceptions=*/false);
   if (!told.is_object()) {
-    ADD_FAILURE() << app_ << "/truth does not answer";
-    return {};
+    throw std::runtime_error(app_ + "/truth does not answer");
   }
   return {.objects = told.value("objects", std::uint64_t{0}), .bytes = told.value("bytes", std::uint64_t{0})};
 }
