@@ -81,13 +81,15 @@ constexpr std::array kContainers = {
 // The type that an allocator's function allocates, without its arguments; else the function without its own.
 std::string allocated_for(const std::string& function) {
   const std::string name = short_type(function);
+  const std::string own = diagnose::explain_symbol(function, "").normalised;
+  if (!contains(own, "allocator")) return own;
   for (const std::string_view allocator : {"std::__new_allocator", "__gnu_cxx::new_allocator", "std::allocator"}) {
     const std::string type = first_template_argument(name, allocator);
     if (type.empty()) continue;
     const std::string bare = type.substr(0, type.find('<'));
     return type.ends_with('*') ? bare + "*" : bare;
   }
-  return diagnose::explain_symbol(function, "").normalised;
+  return own;
 }
 
 // Arguments and template arguments may name allocators too: only the function's own name counts.
@@ -102,7 +104,7 @@ std::string Naming::root(const Root& root) const {
   if (root.kind == "global") return global(root);
   if (root.kind == "thread_local") return thread_local_variable(root);
   if (root.kind == "stack") return stack(root);
-  return "unknown memory at " + program_.place(root.at);
+  return "memory of no module, stack or known block";
 }
 
 std::string Naming::global(const Root& root) const {

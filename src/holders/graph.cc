@@ -65,7 +65,8 @@ std::uint32_t Graph::add(const Block& block, bool& is_new) noexcept {
   return fresh;
 }
 
-void Graph::link(std::uint32_t held, std::uint32_t holder, std::uintptr_t at, std::uintptr_t word) noexcept {
+void Graph::link(std::uint32_t held, std::uint32_t holder, std::uintptr_t at, std::uintptr_t word,
+                 bool is_end) noexcept {
   Node& node = nodes_[held];
   const auto offset = static_cast<std::uint32_t>(word - node.block.start);
   int alike = 0;
@@ -81,6 +82,7 @@ void Graph::link(std::uint32_t held, std::uint32_t holder, std::uintptr_t at, st
     edges_[inside].at = at;
     edges_[inside].holder = holder;
     edges_[inside].offset = 0;
+    edges_[inside].is_end = is_end;
     return;
   }
   if (used_->edges == max_edges_) {
@@ -88,7 +90,7 @@ void Graph::link(std::uint32_t held, std::uint32_t holder, std::uintptr_t at, st
     return;
   }
   const std::uint32_t fresh = used_->edges++;
-  edges_[fresh] = Edge{at, holder, node.first_edge, kNone, held, offset, false, false};
+  edges_[fresh] = Edge{at, holder, node.first_edge, kNone, held, offset, false, false, is_end};
   node.first_edge = fresh;
   ++node.edges;
 }

@@ -37,6 +37,7 @@ struct Edge {
   std::uint32_t offset;    // the word points this far into the held block
   bool is_broken;          // did not hold when read again
   bool is_verified;        // held when read again
+  bool is_end;             // perhaps no pointer to the block, but to the end of the one before it
 };
 
 // What the helper tells while it works and when it is done.
@@ -66,7 +67,8 @@ class Graph {
   // Its node, made if need be; kNone when there is no room (full() says so from then on).
   std::uint32_t add(const Block& block, bool& is_new) noexcept;
   // Notes a word. Beyond the bound per node, words that point at the start replace ones that point inside.
-  void link(std::uint32_t held, std::uint32_t holder, std::uintptr_t at, std::uintptr_t word) noexcept;
+  void link(std::uint32_t held, std::uint32_t holder, std::uintptr_t at, std::uintptr_t word,
+            bool is_end) noexcept;
 
   Node& node(std::uint32_t i) noexcept { return nodes_[i]; }
   const Node& node(std::uint32_t i) const noexcept { return nodes_[i]; }

@@ -32,7 +32,7 @@ void Rank::connect() noexcept {
 
 std::uint32_t Rank::root_cost(const Edge& edge) const noexcept {
   const Range* range = range_of(ranges_, edge.at);
-  const std::uint32_t inside = edge.offset == 0 ? 0 : kInsideCost;
+  const std::uint32_t inside = (edge.offset == 0 ? 0 : kInsideCost) + (edge.is_end ? kEndCost : 0);
   if (range == nullptr) return kUnknownCost;
   switch (range->kind) {
     case RangeKind::data:
@@ -50,7 +50,7 @@ std::uint32_t Rank::root_cost(const Edge& edge) const noexcept {
 
 std::uint32_t Rank::hop_cost(const Edge& edge) const noexcept {
   const Block& holder = graph_.node(edge.holder).block;
-  const std::uint32_t guess = holder.is_certain ? 0 : kGuessCost;
+  const std::uint32_t guess = (holder.is_certain ? 0 : kGuessCost) + (edge.is_end ? kEndCost : 0);
   if (holder.size == graph_.node(edge.held).block.size) return guess;
   return kHopCost + guess + (edge.offset == 0 ? 0 : kInsideCost);
 }

@@ -18,6 +18,7 @@ namespace holdfast::holders {
 
 inline constexpr std::uint32_t kHopCost = 4;
 inline constexpr std::uint32_t kInsideCost = 1;  // points inside the block, not at its start
+inline constexpr std::uint32_t kEndCost = 2;  // perhaps only the end of the block before
 inline constexpr std::uint32_t kGuessCost = 8;   // the bounds of the holding block are a guess
 inline constexpr std::uint32_t kStackCost = 40;
 inline constexpr std::uint32_t kRuntimeCost = 80;

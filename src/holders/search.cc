@@ -133,7 +133,7 @@ void Search::scan_words(const Range& range, std::uintptr_t start, std::size_t wo
   std::size_t i = 0;
   const auto look = [&](std::size_t at) {
     if (w[at] - low >= span || !filter_.test(w[at])) return;
-    found(range, start + at * 8, w[at]);
+    found(range, start + at * 8, at);
     low = filter_.low();
     span = filter_.span();
   };
@@ -147,23 +147,39 @@ void Search::scan_words(const Range& range, std::uintptr_t start, std::size_t wo
   for (; i < words; ++i) look(i);
 }
 
-void Search::found(const Range& range, std::uintptr_t at, std::uintptr_t word) noexcept {
+// A vector's third word points behind its buffer, where the next block may begin: then the word before it, or the one
+// before that, points into the block that ends here. Two pointers to neighbours look alike, so that such a link is
+// believed less, not dropped. `index` is of the word in the chunk.
+bool Search::is_past_the_end(std::size_t index) const noexcept {
+  const std::uintptr_t word = scratch_.words[index];
+  Block before;
+  if (!input_.blocks->find(word - 1, before) || before.start + before.size != word) return false;
+  const auto points_inside = [&](std::size_t back) {
+    return back <= index && scratch_.words[index - back] - before.start < before.size;
+  };
+  if (points_inside(1)) return true;
+  return index >= 1 && scratch_.words[index - 1] == word && points_inside(2) && !points_inside(3);
+}
+
+void Search::found(const Range& range, std::uintptr_t at, std::size_t index) noexcept {
+  const std::uintptr_t word = scratch_.words[index];
   Block target;
   if (!input_.blocks->find(word, target)) return;
   const std::uint32_t held = graph_.find(target.start);
   if (held == kNone) return;
+  const bool is_end = word == target.start && is_past_the_end(index);
   const bool in_memory_of_blocks = range.kind == RangeKind::heap || range.kind == RangeKind::anonymous;
   if (!in_memory_of_blocks) {
     // libc's and the allocators' thread-local variables are their caches of freed blocks.
     if (range.kind == RangeKind::tls && range.is_runtime) return;
-    graph_.link(held, kNone, at, word);
-    const bool is_firm = range.kind != RangeKind::stack && !range.is_runtime;
+    graph_.link(held, kNone, at, word, is_end);
+    const bool is_firm = !is_end && range.kind != RangeKind::stack && !range.is_runtime;
     graph_.node(held).is_rooted = graph_.node(held).is_rooted || is_firm;
     return;
   }
   Block around;
   if (!input_.blocks->find(at, around)) {
-    if (range.kind == RangeKind::anonymous) graph_.link(held, kNone, at, word);
+    if (range.kind == RangeKind::anonymous) graph_.link(held, kNone, at, word, is_end);
     return;
   }
   // Whoever else holds a block that a global points at is no part of its shortest chain.
@@ -177,7 +193,7 @@ void Search::found(const Range& range, std::uintptr_t at, std::uintptr_t word) n
     if (at < lowest_) lowest_ = at;
     if (at > highest_) highest_ = at;
   }
-  graph_.link(held, holder, at, word);
+  graph_.link(held, holder, at, word, is_end);
 }
 
 }  // namespace holdfast::holders

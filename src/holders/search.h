@@ -52,7 +52,8 @@ class Search {
   bool find_pages(const Range& range, std::uintptr_t start, std::uintptr_t limit) noexcept;
   void scan_chunk(const Range& range, std::uintptr_t start, std::uintptr_t limit) noexcept;
   void scan_words(const Range& range, std::uintptr_t start, std::size_t words) noexcept;
-  void found(const Range& range, std::uintptr_t at, std::uintptr_t word) noexcept;
+  void found(const Range& range, std::uintptr_t at, std::size_t index) noexcept;
+  bool is_past_the_end(std::size_t index) const noexcept;
 
   const SearchInput& input_;
   const Reader& reader_;

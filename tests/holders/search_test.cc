@@ -139,6 +139,34 @@ TEST(Holders, AGlobalVectorsBufferHoldsItsElements) {
   delete recording;
 }
 
+// Two buffers back to back, as size classes give them out: the end of the first is the start of the second.
+struct TwoVectors {
+  std::uintptr_t begin_a = 0, end_a = 0, capacity_a = 0;
+  std::uintptr_t begin_b = 0;
+} two_vectors;
+
+TEST(Holders, AnEndOfABufferHoldsNoNeighbour) {
+  base::RawVector<Block> blocks;
+  std::vector<std::uint64_t> slab(64);
+  const auto start = reinterpret_cast<std::uintptr_t>(slab.data());
+  blocks.push_back({start, 256, 1, true});
+  blocks.push_back({start + 256, 256, 2, true});
+  two_vectors = {start, start + 256, start + 256, 0};
+  const BlockTable table(blocks.begin(), blocks.size());
+  for (const bool is_held : {false, true}) {
+    two_vectors.begin_b = is_held ? start + 256 : 0;
+    Query query;
+    query.wanted.push_back(blocks[1]);
+    const auto found = search_holders(record::g_recorder, table, query);
+    ASSERT_TRUE(found.ok());
+    const Graph& graph = (*found)->graph;
+    if (!is_held) continue;
+    ASSERT_EQ((*found)->answer.chains(), 1u);
+    const Link& link = (*found)->answer.link((*found)->answer.chain(0).first_link);
+    EXPECT_EQ(graph.edge(link.edge).at, reinterpret_cast<std::uintptr_t>(&two_vectors.begin_b));
+  }
+}
+
 TEST(Holders, AListIsOneHolderHoweverLong) {
   testing::Recording* recording = nullptr;
   elsewhere([&] {
