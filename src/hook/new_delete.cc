@@ -41,8 +41,14 @@ HOLDFAST_OWN_FRAME [[gnu::noinline]] void* no_memory(std::size_t size, std::size
 
 // operator new(0) must return a pointer of its own, which malloc(0) does in all the allocators behind us.
 [[gnu::always_inline]] inline void* take(std::size_t size) {
-  void* p = hook::allocate(size);
+  if (HOLDFAST_HOOK_LIKELY(hook::take_from_countdown(size))) return hook::g_real.fast_new(size);
+  void* p = hook::allocate_slow(size, 0, hook::Call::malloc);
   return HOLDFAST_HOOK_LIKELY(p != nullptr) ? p : no_memory(size);
+}
+
+[[gnu::always_inline]] inline void release_sized(void* p, std::size_t size) noexcept {
+  if (__builtin_expect(holdfast::record::maybe_ours(p), 0)) return hook::free_slow(p);
+  hook::g_real.fast_delete_sized(p, size);
 }
 
 [[gnu::always_inline]] inline void* take(std::size_t size, std::align_val_t alignment) {
@@ -61,6 +67,11 @@ HOLDFAST_OWN_FRAME [[gnu::noinline]] void* no_memory_nothrow(std::size_t size, A
 }
 
 }  // namespace
+
+HOLDFAST_OWN_FRAME void* hook::new_by_malloc(std::size_t size) {
+  void* p = g_real.malloc(size);
+  return HOLDFAST_HOOK_LIKELY(p != nullptr) ? p : no_memory(size);
+}
 
 HOLDFAST_EXPORT void* operator new(std::size_t size) { return take(size); }
 HOLDFAST_EXPORT void* operator new[](std::size_t size) { return take(size); }
@@ -88,8 +99,8 @@ HOLDFAST_EXPORT void* operator new[](std::size_t size, std::align_val_t alignmen
 
 HOLDFAST_EXPORT void operator delete(void* p) noexcept { hook::release(p); }
 HOLDFAST_EXPORT void operator delete[](void* p) noexcept { hook::release(p); }
-HOLDFAST_EXPORT void operator delete(void* p, std::size_t) noexcept { hook::release(p); }
-HOLDFAST_EXPORT void operator delete[](void* p, std::size_t) noexcept { hook::release(p); }
+HOLDFAST_EXPORT void operator delete(void* p, std::size_t size) noexcept { release_sized(p, size); }
+HOLDFAST_EXPORT void operator delete[](void* p, std::size_t size) noexcept { release_sized(p, size); }
 HOLDFAST_EXPORT void operator delete(void* p, const std::nothrow_t&) noexcept { hook::release(p); }
 HOLDFAST_EXPORT void operator delete[](void* p, const std::nothrow_t&) noexcept { hook::release(p); }
 HOLDFAST_EXPORT void operator delete(void* p, std::align_val_t) noexcept { hook::release(p); }

@@ -81,6 +81,25 @@ std::size_t first_usable_size(void* p) noexcept {
   return t_resolving ? 0 : g_real.malloc_usable_size(p);
 }
 
+void first_delete_sized(void* p, std::size_t) noexcept { first_free(p); }
+
+// The shared object that an address lies in; nullptr when unknown.
+const void* object_of(const void* address) noexcept {
+  Dl_info info;
+  return dladdr(address, &info) != 0 ? info.dli_fbase : nullptr;
+}
+
+// Fills `function` with the symbol's address if it belongs to the object that `malloc` belongs to.
+template <typename F>
+bool look_up_beside_malloc(F& function, void* (*malloc)(std::size_t) noexcept, const char* symbol) noexcept {
+  const void* address = dlsym(RTLD_NEXT, symbol);
+  const void* beside = nullptr;
+  std::memcpy(&beside, &malloc, sizeof beside);
+  if (address == nullptr || object_of(address) != object_of(beside)) return false;
+  std::memcpy(&function, &address, sizeof address);
+  return true;
+}
+
 template <typename F>
 bool look_up(F& function, const char* symbol) noexcept {
   void* address = dlsym(RTLD_NEXT, symbol);
@@ -92,7 +111,8 @@ bool look_up(F& function, const char* symbol) noexcept {
 }  // namespace
 
 RealAllocator g_real = {first_malloc,         first_free,          first_calloc,      first_realloc, first_memalign,
-                        first_posix_memalign, first_aligned_alloc, first_usable_size, nullptr,       nullptr,
+                        first_posix_memalign, first_aligned_alloc, first_usable_size, new_by_malloc, first_delete_sized,
+                        nullptr,              nullptr,
                         nullptr,              nullptr,             nullptr,           nullptr,       nullptr,
                         nullptr,              nullptr};
 
@@ -133,6 +153,12 @@ bool resolve() noexcept {
   look_up(found.xallocx, "xallocx");
   look_up(found.sallocx, "sallocx");
   if (complete) {
+    found.fast_new = new_by_malloc;
+    look_up_beside_malloc(found.fast_new, found.malloc, "_Znwm");
+    // Called with the size as well, which free() does not look at.
+    if (!look_up_beside_malloc(found.fast_delete_sized, found.malloc, "_ZdlPvm")) {
+      std::memcpy(&found.fast_delete_sized, &found.free, sizeof found.free);
+    }
     // gperftools crashes when its first call is a memalign: let it see a plain one.
     found.free(found.malloc(1));
     g_real = found;

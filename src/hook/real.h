@@ -20,6 +20,10 @@ struct alignas(64) RealAllocator {
   int (*posix_memalign)(void**, std::size_t, std::size_t) noexcept;
   void* (*aligned_alloc)(std::size_t, std::size_t) noexcept;
   std::size_t (*malloc_usable_size)(void*) noexcept;
+  // The allocator's own operator new and sized delete where it brings them (tcmalloc, jemalloc): they save a step. Else by
+  // way of malloc and free: the C++ library's would come back to our malloc and count twice.
+  void* (*fast_new)(std::size_t);
+  void (*fast_delete_sized)(void*, std::size_t) noexcept;
 
   // Absent in some allocators or programs: nullptr.
   void* (*valloc)(std::size_t) noexcept;
@@ -34,6 +38,9 @@ struct alignas(64) RealAllocator {
 };
 // Hidden: reached without a detour over the global offset table.
 extern RealAllocator g_real __attribute__((visibility("hidden")));
+
+// operator new by the real malloc: asks the new_handler and throws as it must. In new_delete.cc.
+void* new_by_malloc(std::size_t size);
 
 enum class Allocator { unknown, glibc, tcmalloc, jemalloc, mimalloc };
 HOLDFAST_SHARED const char* name(Allocator allocator) noexcept;
