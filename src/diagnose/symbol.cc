@@ -149,6 +149,15 @@ void strip_return_type(std::string& name) {
   while (!name.empty() && (name.front() == '*' || name.front() == '&')) name.erase(0, 1);
 }
 
+// "app::serve::{lambda}::operator()" -> "serve::{lambda}::operator()": in g++'s debug information a lambda's
+// name starts at the function it is written in, in clang++'s at the outermost namespace.
+void strip_scopes_of_lambda(std::string& name) {
+  const auto lambda = name.find("::{lambda}");
+  if (lambda == std::string::npos) return;
+  const auto scope = name.rfind("::", lambda - 1);
+  if (lambda > 0 && scope != std::string::npos) name.erase(0, scope + 2);
+}
+
 std::string simplified(std::string_view demangled, Style style) {
   std::string name = without_arguments(demangled, style);
   strip_qualifiers(name);
@@ -160,6 +169,7 @@ std::string simplified(std::string_view demangled, Style style) {
     // What turns a lambda without captures into a function pointer: _FUN with g++, __invoke with clang++.
     replace_all(name, "{lambda}::_FUN", "{lambda}::operator()");
     replace_all(name, "{lambda}::__invoke", "{lambda}::operator()");
+    strip_scopes_of_lambda(name);
   }
   return name.empty() ? std::string(demangled) : name;
 }

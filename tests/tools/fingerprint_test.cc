@@ -53,7 +53,7 @@ TEST_F(Fingerprint, SurvivesCompilersOptimisationLinesAndAddresses) {
   const auto reference = of_build({"g++", "-O2", "-g"}, 0);
   EXPECT_EQ(reference.size(), 2u) << "keep_all and Router::add";
   EXPECT_EQ(of_build({"clang++", "-O2", "-g"}, 40), reference) << "another compiler, 40 lines further down";
-  EXPECT_EQ(of_build({"g++", "-O1", "-fno-pie", "-no-pie"}, 7), reference)
+  EXPECT_EQ(of_build({"g++", "-O1", "-g", "-fno-pie", "-no-pie"}, 7), reference)
       << "less optimised, at fixed addresses";
 }
 
