@@ -3,6 +3,7 @@
 #include "hook/allocator_use.h"
 #include "hook/dl.h"
 #include "hook/real.h"
+#include "hook/slow_path.h"
 #include "record/recorder.h"
 #include "snapshot/freeze.h"
 #include "snapshot/to_profile.h"
@@ -20,7 +21,7 @@ void before_unload() {
 
 Result<snapshot::Frozen> freeze_now() {
   const record::AllocatorQuestions questions = hook::allocator_questions();
-  return snapshot::freeze(record::g_recorder, {hook::name(hook::behind()), &questions});
+  return snapshot::freeze(record::g_recorder, {hook::name(hook::behind()), &questions, hook::how_seen()});
 }
 
 }  // namespace

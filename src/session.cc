@@ -1,6 +1,8 @@
 #include <holdfast/holdfast.h>
 #include <unistd.h>
 
+#include <dlfcn.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -15,6 +17,7 @@
 #include "explain.h"
 #include "holders/query.h"
 #include "holders_route.h"
+#include "hook/allocator_hooks.h"
 #include "hook/real.h"
 #include "hook/slow_path.h"
 #include "memory_route.h"
@@ -23,6 +26,8 @@
 #include "record/recorder.h"
 #include "serve/routes.h"
 #include "snapshot/fork_mutex.h"
+#include "snapshot/losses.h"
+#include "snapshot/own_symbol.h"
 #include "trace.h"
 #include "watch.h"
 
@@ -61,6 +66,12 @@ std::chrono::nanoseconds trace_period_from_environment() {
       "; set it to a time such as 10s; no trace is written\n";
   [[maybe_unused]] const auto n = ::write(STDERR_FILENO, line.data(), line.size());
   return {};
+}
+
+// Also a function of the executable that is not exported, as long as its symbols were not stripped.
+void* function_by_name(const char* name) {
+  void* address = dlsym(RTLD_DEFAULT, name);
+  return address != nullptr ? address : snapshot::find_own_function(name);
 }
 
 std::string program_arguments(bool show) {
@@ -165,12 +176,11 @@ struct Session::Impl {
 };
 
 std::vector<std::pair<std::string, std::string>> Session::Impl::facts() {
-  const record::Drops& drops = g_recorder.drops();
   const std::uint64_t interval = g_recorder.interval_bytes();
   const auto count = [](std::uint64_t n) { return base::format_count(static_cast<std::int64_t>(n)); };
-  return {
+  std::vector<std::pair<std::string, std::string>> all = {
       {"allocator", std::string(hook::name(hook::behind())) + " (" + hook::behind_file() + ")"},
-      {"hook", "symbol interposition"},
+      {"hook", hook::how_seen()},
       {"recording", !g_recorder.recording() ? "stopped"
                     : interval == record::kExact
                         ? "every allocation"
@@ -180,13 +190,11 @@ std::vector<std::pair<std::string, std::string>> Session::Impl::facts() {
                              " ago"},
       {"unwinder", record::name(record::current_unwinder())},
       {"sites", count(g_recorder.sites().size() - 1)},
-      {"samples dropped", count(drops.region_full + drops.large_untracked + drops.lock_timeouts)},
-      {"samples in the folded site", count(g_recorder.sites().folded())},
-      {"samples with labels folded", count(g_recorder.labels().folded())},
-      {"stacks truncated", count(drops.stacks_truncated)},
       {"Holdfast's own memory", base::format_bytes(static_cast<double>(g_recorder.own_bytes()))},
       {"sampled blocks' spans", base::format_bytes(static_cast<double>(g_recorder.region().bytes_in_use()))},
   };
+  for (const snapshot::Loss& loss : snapshot::losses(g_recorder)) all.emplace_back(loss.what, count(loss.count));
+  return all;
 }
 
 Session::Session(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -202,13 +210,17 @@ Result<Session> Session::open(Options options) {
   }
   auto impl = std::make_unique<Impl>();
   impl->options = std::move(options);
-  if (const char* unseen = hook::unseen_allocation()) {
-    return Error{
-        std::string("the program's allocations do not come through Holdfast: ") + unseen + " was not seen",
-        "link holdfast::holdfast into the executable itself, or start it under `holdfast run`"};
+  const char* unseen = hook::unseen_allocation();
+  if (unseen != nullptr && hook::install_allocator_hooks(function_by_name)) unseen = hook::unseen_allocation();
+  if (unseen != nullptr) {
+    return Error{std::string("the program's allocations do not come through Holdfast: ") + unseen +
+                     " was not seen. Another malloc comes before Holdfast's: one linked into the executable, or a library "
+                     "named earlier in LD_PRELOAD, and it offers no hooks that can be reached",
+                 "name Holdfast's library first, link the allocator as a shared library, or keep the symbols of a "
+                 "program with gperftools or jemalloc 5.3 in it"};
   }
   if (!g_recorder.prepare()) {
-    return Error{"no address space for sampled blocks", "raise the limit of virtual memory (ulimit -v)"};
+    return Error{"no thread-specific key is left (pthread_key_create)", "open the session before the program takes them all"};
   }
   hook::install_fork_handlers();
   Explainer::instance();

@@ -89,6 +89,12 @@ void* reserve_pages(std::size_t bytes, std::size_t alignment) noexcept {
   return reinterpret_cast<void*>(aligned);
 }
 
+void unreserve_pages(void* address, std::size_t bytes) noexcept {
+  const int saved = errno;
+  munmap(address, bytes);
+  errno = saved;
+}
+
 bool commit_pages(void* address, std::size_t bytes) noexcept {
   const int saved = errno;
   const bool ok = mprotect(address, bytes, PROT_READ | PROT_WRITE) == 0;

@@ -1,5 +1,6 @@
-// Memory straight from the kernel, for everything that runs inside malloc: no function here calls the allocator, takes a
-// lock or throws. Any thread; errno is preserved. What is mapped here is Holdfast's own memory and is counted as such.
+// Memory straight from the kernel, for everything that runs inside malloc: no function here calls the
+// allocator, takes a lock or throws. Any thread; errno is preserved. What is mapped here is Holdfast's own
+// memory and is counted as such.
 #pragma once
 
 #include <atomic>
@@ -13,8 +14,10 @@ namespace holdfast::base {
 void* map_pages(std::size_t bytes) noexcept;
 void unmap_pages(void* address, std::size_t bytes) noexcept;
 
-// Address space without memory behind it (PROT_NONE), aligned to `alignment` (a power of two, at least a page).
+// Address space without memory behind it (PROT_NONE), aligned to `alignment` (a power of two, at least a
+// page).
 void* reserve_pages(std::size_t bytes, std::size_t alignment) noexcept;
+void unreserve_pages(void* address, std::size_t bytes) noexcept;
 // Makes part of a reservation readable and writable.
 bool commit_pages(void* address, std::size_t bytes) noexcept;
 
@@ -61,7 +64,8 @@ class ChunkedArray {
   std::atomic<T*> chunks_[Chunks] = {};
 };
 
-// A growing array on mapped pages, for snapshots that must not allocate while they hold a lock. One owner thread.
+// A growing array on mapped pages, for snapshots that must not allocate while they hold a lock. One owner
+// thread.
 template <typename T>
 class RawVector {
  public:

@@ -1,6 +1,6 @@
-// jemalloc's own interface, for programs that mix it with malloc (folly does): a sampled block must not reach it.
-// Where jemalloc is not behind, these have nothing to forward to and are never called: programs find out by asking for
-// mallocx, which is not defined here.
+// jemalloc's own interface, for programs that mix it with malloc (folly does): a sampled block must not reach
+// it. Where jemalloc is not behind, these have nothing to forward to and are never called: programs find out
+// by asking for mallocx, which is not defined here.
 #include <cstring>
 
 #include "hook/slow_path.h"
@@ -13,7 +13,11 @@ using hook::g_real;
 
 namespace {
 
-bool ours(const void* p) noexcept { return record::maybe_ours(p) && record::g_recorder.find(p).ours; }
+bool ours(const void* p) noexcept {
+  if (!record::maybe_ours(p)) return false;
+  const record::Found found = record::g_recorder.find(p);
+  return found.ours || found.unknown;
+}
 
 // The alignment in a flags word, as MALLOCX_LG_ALIGN puts it there (jemalloc.h); 1 for none.
 std::size_t alignment_of(int flags) noexcept { return std::size_t{1} << (flags & 63); }

@@ -9,10 +9,13 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "hook/allocator_hooks.h"
+
 namespace holdfast::hook {
 namespace {
 
-// dlsym rarely allocates, and then little: sixteen blocks are plenty. Their 64 KiB alignment makes free() look at them.
+// dlsym rarely allocates, and then little: sixteen blocks are plenty. Their 64 KiB alignment makes free()
+// look at them.
 constexpr std::size_t kBootstrapBlock = 64 * 1024;
 constexpr std::size_t kBootstrapBlocks = 16;
 alignas(kBootstrapBlock) char g_bootstrap[kBootstrapBlocks * kBootstrapBlock];
@@ -35,7 +38,8 @@ __thread bool t_resolving __attribute__((tls_model("initial-exec")));
 
 void require() noexcept {
   if (resolve() || t_resolving) return;
-  die("holdfast: this program is statically linked: there is no allocator to stand in front of; link it dynamically\n");
+  die("holdfast: this program is statically linked: there is no allocator to stand in front of; link it "
+      "dynamically\n");
 }
 
 // The first call of each function goes here.
@@ -58,7 +62,8 @@ void* first_realloc(void* p, std::size_t size) noexcept {
   require();
   if (!t_resolving) return g_real.realloc(p, size);
   void* fresh = bootstrap_take(size);
-  if (fresh != nullptr && p != nullptr) std::memcpy(fresh, p, size < kBootstrapBlock ? size : kBootstrapBlock);
+  if (fresh != nullptr && p != nullptr)
+    std::memcpy(fresh, p, size < kBootstrapBlock ? size : kBootstrapBlock);
   return fresh;
 }
 void* first_memalign(std::size_t alignment, std::size_t size) noexcept {
@@ -118,11 +123,16 @@ RealAllocator g_real = {first_malloc,         first_free,          first_calloc,
 
 const char* name(Allocator allocator) noexcept {
   switch (allocator) {
-    case Allocator::glibc: return "glibc";
-    case Allocator::tcmalloc: return "tcmalloc";
-    case Allocator::jemalloc: return "jemalloc";
-    case Allocator::mimalloc: return "mimalloc";
-    case Allocator::unknown: break;
+    case Allocator::glibc:
+      return "glibc";
+    case Allocator::tcmalloc:
+      return "tcmalloc";
+    case Allocator::jemalloc:
+      return "jemalloc";
+    case Allocator::mimalloc:
+      return "mimalloc";
+    case Allocator::unknown:
+      break;
   }
   return "unknown";
 }
@@ -138,11 +148,11 @@ bool resolve() noexcept {
   const int saved = errno;
   RealAllocator found = {};
   // Not short-circuited: `found` must be complete or refused as a whole.
-  const bool complete = look_up(found.malloc, "malloc") & look_up(found.free, "free") &
-                        look_up(found.calloc, "calloc") & look_up(found.realloc, "realloc") &
-                        look_up(found.memalign, "memalign") & look_up(found.posix_memalign, "posix_memalign") &
-                        look_up(found.aligned_alloc, "aligned_alloc") &
-                        look_up(found.malloc_usable_size, "malloc_usable_size");
+  const bool complete =
+      look_up(found.malloc, "malloc") & look_up(found.free, "free") & look_up(found.calloc, "calloc") &
+      look_up(found.realloc, "realloc") & look_up(found.memalign, "memalign") &
+      look_up(found.posix_memalign, "posix_memalign") & look_up(found.aligned_alloc, "aligned_alloc") &
+      look_up(found.malloc_usable_size, "malloc_usable_size");
   look_up(found.valloc, "valloc");
   look_up(found.pvalloc, "pvalloc");
   look_up(found.operator_new, "_Znwm");
@@ -173,10 +183,12 @@ const char* behind_file() noexcept {
   Dl_info info;
   void* address = nullptr;
   std::memcpy(&address, &g_real.malloc, sizeof(address));
+  if (hook_installer() != nullptr) address = const_cast<void*>(hook_installer());
   return dladdr(address, &info) != 0 && info.dli_fname != nullptr ? info.dli_fname : "";
 }
 
 Allocator behind() noexcept {
+  if (hooked_allocator() != Allocator::unknown) return hooked_allocator();
   const char* file = behind_file();
   if (const char* slash = std::strrchr(file, '/')) file = slash + 1;
   if (std::strstr(file, "tcmalloc") != nullptr) return Allocator::tcmalloc;
@@ -187,7 +199,8 @@ Allocator behind() noexcept {
 }
 
 bool is_bootstrap(const void* p) noexcept {
-  return reinterpret_cast<std::uintptr_t>(p) - reinterpret_cast<std::uintptr_t>(g_bootstrap) < sizeof(g_bootstrap);
+  return reinterpret_cast<std::uintptr_t>(p) - reinterpret_cast<std::uintptr_t>(g_bootstrap) <
+         sizeof(g_bootstrap);
 }
 
 std::size_t bootstrap_size(const void*) noexcept { return kBootstrapBlock; }

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 
+#include "hook/allocator_hooks.h"
 #include "hook/direct.h"
 
 namespace holdfast::hook {
@@ -17,23 +18,27 @@ using record::t_state;
 
 HOLDFAST_OWN_FRAME void* call_real(std::size_t size, std::size_t alignment, Call call) noexcept {
   switch (call) {
-    case Call::malloc: return g_real.malloc(size);
-    case Call::calloc: return g_real.calloc(1, size);
-    case Call::memalign: return g_real.memalign(alignment, size);
+    case Call::malloc:
+      return g_real.malloc(size);
+    case Call::calloc:
+      return g_real.calloc(1, size);
+    case Call::memalign:
+      return g_real.memalign(alignment, size);
   }
   return nullptr;
 }
 
 // A sampled block, or nullptr: then the allocation goes on unsampled.
-HOLDFAST_OWN_FRAME [[gnu::noinline]] void* allocate_sample(std::size_t size, std::size_t alignment, bool zeroed,
-                                                           std::uint16_t interval_id) noexcept {
+HOLDFAST_OWN_FRAME [[gnu::noinline]] void* allocate_sample(std::size_t size, std::size_t alignment,
+                                                           bool zeroed, std::uint16_t interval_id) noexcept {
   record::StackStart start;
   HOLDFAST_STACK_START(start);
   const record::SiteId site = g_recorder.capture_site(start);
   if (size <= record::kLargestSmall && alignment <= record::kLargestAlignment) {
     void* p = g_recorder.take_small(size, alignment, site, interval_id);
     if (p != nullptr && zeroed) std::memset(p, 0, size);
-    return p;
+    if (p != nullptr) return p;
+    // No room there: recorded like a large one.
   }
   const std::size_t tag = std::max(alignment, g_recorder.large_tag());
   void* p = nullptr;
@@ -43,7 +48,11 @@ HOLDFAST_OWN_FRAME [[gnu::noinline]] void* allocate_sample(std::size_t size, std
   } else {
     p = zeroed ? g_real.calloc(1, size) : g_real.malloc(size);
   }
-  if (p != nullptr) g_recorder.track_large(p, size, site, interval_id);
+  if (p != nullptr) {
+    g_recorder.track_large(p, size, site, interval_id);
+  } else {
+    g_recorder.drops().large_untracked.fetch_add(1, std::memory_order_relaxed);
+  }
   return p;
 }
 
@@ -136,8 +145,12 @@ void free_slow(void* p) noexcept {
     case record::Released::yes:
       if (!record::in_region(p)) g_real.free(p);
       break;
-    case record::Released::not_ours: g_real.free(p); break;
-    case record::Released::deferred: g_recorder.defer(p); break;
+    case record::Released::not_ours:
+      g_real.free(p);
+      break;
+    case record::Released::deferred:
+      g_recorder.defer(p);
+      break;
   }
 }
 
@@ -148,11 +161,21 @@ HOLDFAST_OWN_FRAME void* reallocate_slow(void* p, std::size_t size) noexcept {
     if (fresh != nullptr) std::memcpy(fresh, p, std::min(size, bootstrap_size(p)));
     return fresh;
   }
-  const record::Found found = g_recorder.find(p);
+  record::Found found = g_recorder.find(p);
+  // The program may use a large block to its end, beyond what it asked for.
+  if (found.ours && !found.small) found.usable = g_real.malloc_usable_size(p);
   if (found.ours && size == 0) {
-    // As glibc and gperftools do; jemalloc would hand out a smallest block, which no portable program relies on.
+    // As glibc and gperftools do; jemalloc would hand out a smallest block, which no portable program relies
+    // on.
     free_slow(p);
     return nullptr;
+  }
+  if (found.unknown) {
+    // Should it be one of ours, its record must not stay behind at the old address: free_slow sees to that.
+    void* fresh = size == 0 ? nullptr : allocate(size);
+    if (fresh != nullptr) std::memcpy(fresh, p, std::min(size, g_real.malloc_usable_size(p)));
+    if (fresh != nullptr || size == 0) free_slow(p);
+    return fresh;
   }
   if (!found.ours) {
     if (unsampled_thread() || !resolve() || size == 0) return g_real.realloc(p, size);
@@ -207,6 +230,7 @@ const char* unseen_allocation() noexcept {
   const char* volatile linked = &kMallocIsLinked;
   if (linked == nullptr) return "malloc";
   linked = &kOperatorNewIsLinked;
+  linked = &kLimitsAreLinked;
   // The countdown tells whether an allocation came by: it goes down by the size asked for.
   const record::QuietScope quiet;
   const auto seen = [](std::size_t size, auto&& allocate_and_free) {
@@ -237,6 +261,17 @@ const char* unseen_allocation() noexcept {
     return "malloc inside the C library";
   }
   return nullptr;
+}
+
+const char* how_seen() noexcept {
+  switch (hooked_allocator()) {
+    case Allocator::tcmalloc:
+      return "gperftools' MallocHook, as interposition does not reach this malloc";
+    case Allocator::jemalloc:
+      return "jemalloc's experimental.hooks, as interposition does not reach this malloc";
+    default:
+      return "symbol interposition";
+  }
 }
 
 void install_fork_handlers() noexcept {

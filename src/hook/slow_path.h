@@ -60,10 +60,14 @@ std::size_t usable_size_slow(void* p) noexcept;
 // them, and returns nullptr when all were seen, else what was not: "malloc", "operator new", "malloc inside libc".
 HOLDFAST_SHARED const char* unseen_allocation() noexcept;
 
-// Defined beside malloc and beside operator new: naming them makes the linker take those objects out of the archive even
+// How allocations are seen, for people: "symbol interposition".
+HOLDFAST_SHARED const char* how_seen() noexcept;
+
+// Defined beside malloc, operator new and setrlimit: naming them makes the linker take those objects out of the archive even
 // when an allocator's library comes first on its line.
 extern const char kMallocIsLinked;
 extern const char kOperatorNewIsLinked;
+extern const char kLimitsAreLinked;
 
 // Registers the fork handlers. Once, from ordinary code.
 HOLDFAST_SHARED void install_fork_handlers() noexcept;

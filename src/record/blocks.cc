@@ -78,10 +78,7 @@ void* Recorder::take_small(std::size_t size, std::size_t alignment, SiteId site,
   char* block = nullptr;
   {
     const base::SpinGuard guard(shard.lock);
-    if (!guard) {
-      drops_.lock_timeouts.fetch_add(1, std::memory_order_relaxed);
-      return nullptr;
-    }
+    if (!guard) return nullptr;
     SiteCounters* counters = shard.counters(site);
     Span* span = shard.partial(c);
     if (span == nullptr && counters != nullptr) {
@@ -124,7 +121,7 @@ bool Recorder::track_large(void* block, std::size_t size, SiteId site, std::uint
     SiteCounters* counters = guard ? shard.counters(site) : nullptr;
     if (counters == nullptr ||
         !shard.insert_large({address, size, now, site, t_state.thread_id, 0, interval_id})) {
-      drops_.large_untracked.fetch_add(1, std::memory_order_relaxed);
+      (guard ? drops_.large_untracked : drops_.lock_timeouts).fetch_add(1, std::memory_order_relaxed);
       return false;
     }
     g_filter.add(address);
@@ -141,6 +138,10 @@ bool Recorder::lock_for_release(Shard& shard) noexcept {
   return t_state.inside > 1 ? shard.lock.try_lock() : shard.lock.lock_bounded();
 }
 
+void Recorder::count_free(Shard& shard, SiteCounters& counters, const Weight& weight, std::int64_t lifetime_ns) noexcept {
+  if (!shard.count_free(counters, weight, lifetime_ns)) drops_.lifetimes_lost.fetch_add(1, std::memory_order_relaxed);
+}
+
 Released Recorder::release(void* p) noexcept { return in_region(p) ? release_small(p) : release_large(p); }
 
 Released Recorder::release_small(void* p) noexcept {
@@ -152,7 +153,7 @@ Released Recorder::release_small(void* p) noexcept {
   Slot& slot = live_slot(span, p, "double free");
   SiteCounters* counters = shard.counters(slot.site);
   if (counters != nullptr) {
-    shard.count_free(*counters, weight_of(slot.size, interval_of(slot.interval_id)), now - slot.birth_ns);
+    count_free(shard, *counters, weight_of(slot.size, interval_of(slot.interval_id)), now - slot.birth_ns);
   }
   const bool was_full = span->full();
   span->give(static_cast<std::uint32_t>(&slot - span->slots));
@@ -180,7 +181,7 @@ Released Recorder::release_large(void* p) noexcept {
     g_filter.remove(address);
     SiteCounters* counters = shard.counters(block.site);
     if (counters != nullptr) {
-      shard.count_free(*counters, weight_of(block.size, interval_of(block.interval_id)), now - block.birth_ns);
+      count_free(shard, *counters, weight_of(block.size, interval_of(block.interval_id)), now - block.birth_ns);
     }
   }
   shard.lock.unlock();
@@ -200,7 +201,7 @@ bool Recorder::resize_in_place(void* p, std::size_t size, SiteId site) noexcept 
     SiteCounters* before = shard.counters(slot.site);
     SiteCounters* after = shard.counters(site);
     if (before != nullptr && after != nullptr) {
-      shard.count_free(*before, weight_of(slot.size, kExact), now - slot.birth_ns);
+      count_free(shard, *before, weight_of(slot.size, kExact), now - slot.birth_ns);
       shard.count_alloc(*after, weight_of(size, kExact));
       slot.site = site;
       slot.size = static_cast<std::uint16_t>(size);
@@ -212,6 +213,10 @@ bool Recorder::resize_in_place(void* p, std::size_t size, SiteId site) noexcept 
   shard.lock.unlock();
   if (done) work_.add_bytes(static_cast<double>(size));
   return done;
+}
+
+bool Recorder::may_be_large(const void* p) const noexcept {
+  return g_filter.may_contain(reinterpret_cast<std::uintptr_t>(p));
 }
 
 Found Recorder::find(const void* p) noexcept {
@@ -229,7 +234,11 @@ Found Recorder::find(const void* p) noexcept {
   }
   if (!g_filter.may_contain(address)) return found;
   Shard& shard = large_shard(address);
-  if (!lock_for_release(shard)) return found;
+  // From a handler that interrupted the recorder, do not wait: see lock_for_release.
+  if (t_state.inside != 0 ? !shard.lock.try_lock() : !shard.lock.lock_bounded()) {
+    found.unknown = true;
+    return found;
+  }
   if (const LargeBlock* block = shard.find_large(address)) {
     found = {true, static_cast<std::size_t>(block->size), false, interval_of(block->interval_id) <= kExact};
   }

@@ -53,7 +53,15 @@ void Recorder::make_thread_key() noexcept {
 bool Recorder::prepare() noexcept {
   make_thread_key();
   choose_unwinder();
-  return region_.reserve();
+  region_.reserve();
+  return g_key_made;
+}
+
+void Recorder::shrink_region() noexcept {
+  const std::size_t left = region_.end_growth();
+  if (g_fast.region_size > left) g_fast.region_size = left;
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  region_.unreserve();
 }
 
 bool Recorder::intern_interval(std::uint64_t interval_bytes, std::uint16_t& id) noexcept {
@@ -282,45 +290,50 @@ std::size_t Recorder::thread_addresses(std::uintptr_t* out, std::size_t max) noe
   return count;
 }
 
+template <typename Use>
+void Recorder::each_lock(Use use) noexcept {
+  use(threads_lock_);
+  for (Shard& shard : shards_) use(shard.lock);
+  use(region_.lock());
+  use(sites_.lock());
+  use(labels_.lock());
+  for (int i = 0; i < LabelPool::kLists; ++i) use(label_pool_.lock(i));
+  use(work_.lock());
+}
+
+// The forking thread counts as inside the recorder until after_fork(): what other fork handlers allocate meanwhile is not
+// sampled, and what they free is put off.
 void Recorder::before_fork() noexcept {
-  fork_held_ = 0;
+  ThreadState& t = t_state;
   // A fork from a signal handler that interrupted the recorder would wait for itself: then only try.
-  const bool try_only = t_state.inside != 0;
+  const bool try_only = t.inside != 0;
+  t.fork_countdown = __atomic_load_n(&t.countdown, __ATOMIC_RELAXED);
+  __atomic_store_n(&t.countdown, kParked, __ATOMIC_RELAXED);
+  ++t.inside;
+  t.fork_held = 0;
   int bit = 0;
-  const auto take = [&](base::SpinLock& lock) {
-    if (try_only ? lock.try_lock() : lock.lock_bounded()) fork_held_ |= std::uint64_t{1} << bit;
+  each_lock([&](base::SpinLock& lock) {
+    if (try_only ? lock.try_lock() : lock.lock_bounded()) t.fork_held |= std::uint64_t{1} << bit;
     ++bit;
-  };
-  take(threads_lock_);
-  for (Shard& shard : shards_) take(shard.lock);
-  take(region_.lock());
-  take(sites_.lock());
-  take(labels_.lock());
-  for (int i = 0; i < LabelPool::kLists; ++i) take(label_pool_.lock(i));
-  take(work_.lock());
+  });
 }
 
 void Recorder::after_fork(bool in_child) noexcept {
-  int bit = 0;
-  const auto release = [&](base::SpinLock& lock) {
-    // In the child a lock that could not be had belongs to a thread that is not here: open it.
-    if ((fork_held_ >> bit & 1) != 0 || (in_child && t_state.inside == 0)) lock.unlock();
-    ++bit;
-  };
+  ThreadState& t = t_state;
   if (in_child) {
     // Only the forking thread lives on.
-    ThreadState& t = t_state;
     t.next = t.previous = nullptr;
     threads_ = t.registered ? &t : nullptr;
     t.thread_id = static_cast<std::uint32_t>(syscall(SYS_gettid));
   }
-  release(threads_lock_);
-  for (Shard& shard : shards_) release(shard.lock);
-  release(region_.lock());
-  release(sites_.lock());
-  release(labels_.lock());
-  for (int i = 0; i < LabelPool::kLists; ++i) release(label_pool_.lock(i));
-  release(work_.lock());
+  int bit = 0;
+  each_lock([&](base::SpinLock& lock) {
+    const bool for_the_fork = (t.fork_held >> bit++ & 1) != 0;
+    // In the child a lock of another thread belongs to nobody. One that this thread held before is still in use below.
+    if (for_the_fork || (in_child && !lock.held_by_this_thread())) lock.unlock();
+  });
+  --t.inside;
+  __atomic_store_n(&t.countdown, t.fork_countdown, __ATOMIC_RELAXED);
 }
 
 }  // namespace holdfast::record

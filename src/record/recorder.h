@@ -51,11 +51,12 @@ inline bool in_region(const void* p) noexcept {
 
 // Everything dropped or degraded, each counted since the process began.
 struct Drops {
-  std::atomic<std::uint64_t> region_full{0};       // small samples not taken: no room in the region
-  std::atomic<std::uint64_t> large_untracked{0};   // large samples not taken: no memory or no aligned block
+  std::atomic<std::uint64_t> region_full{0};       // small samples kept as large blocks: no room in the region
+  std::atomic<std::uint64_t> large_untracked{0};   // samples not taken: no memory for the record or an aligned block
   std::atomic<std::uint64_t> lock_timeouts{0};     // samples not taken: a lock could not be had
   std::atomic<std::uint64_t> stacks_truncated{0};  // stacks cut at the limit or not followed to their end
   std::atomic<std::uint64_t> stacks_empty{0};      // samples without any stack
+  std::atomic<std::uint64_t> lifetimes_lost{0};    // freed blocks whose lifetime is not in the histogram: no memory
   std::atomic<std::uint64_t> frees_deferred{0};    // frees put off because a signal handler came in between
 };
 
@@ -79,6 +80,7 @@ struct Found {
   std::size_t usable = 0;  // bytes the program may use
   bool small = false;      // in the region
   bool exact = false;      // recorded in exact mode
+  bool unknown = false;    // a large block that may be one of ours: its lock could not be had
 };
 
 class HOLDFAST_SHARED Recorder {
@@ -93,11 +95,14 @@ class HOLDFAST_SHARED Recorder {
 
   // Lets threads be known from now on, even while nothing is recorded. Before main.
   void make_thread_key() noexcept;
-  // Reserves the region, chooses the unwinder, makes the thread key. Once; false when there is no address space.
+  // Reserves the region, chooses the unwinder, makes the thread key. Once; false when there is no thread key left.
   bool prepare() noexcept;
   // Starts with the mean interval (kExact for every allocation). False when the table of intervals is full.
   bool start(std::uint64_t interval_bytes, std::uint32_t max_frames, bool glibc_behind) noexcept;
   void stop() noexcept;
+  // Gives address space back that the program's own limit would count. From then on samples that find no room in the
+  // region are recorded as large blocks.
+  void shrink_region() noexcept;
   bool recording() const noexcept { return recording_.load(std::memory_order_acquire); }
   std::uint32_t epoch() const noexcept { return epoch_.load(std::memory_order_acquire); }
   std::uint64_t interval_bytes() const noexcept {
@@ -124,6 +129,8 @@ class HOLDFAST_SHARED Recorder {
   // Small exact blocks grow and shrink in place while they fit their slot.
   bool resize_in_place(void* p, std::size_t size, SiteId site) noexcept;
   Found find(const void* p) noexcept;
+  // False: no large block of ours starts there. One load.
+  bool may_be_large(const void* p) const noexcept;
 
   // Frees put off, to be done by the next thread that comes by. The link lies in the block itself.
   void defer(void* p) noexcept;
@@ -175,11 +182,14 @@ class HOLDFAST_SHARED Recorder {
   void begin_epoch(std::uint64_t interval_bytes, std::uint16_t id, bool recording) noexcept;
   bool intern_interval(std::uint64_t interval_bytes, std::uint16_t& id) noexcept;
   SiteId with_labels(SiteId site) noexcept;
+  template <typename Use>
+  void each_lock(Use use) noexcept;  // all of them, in the one order in which they are taken
   void register_thread() noexcept;
   void notice_threads(std::uint32_t epoch) noexcept;
   Released release_small(void* p) noexcept;
   Released release_large(void* p) noexcept;
   bool lock_for_release(Shard& shard) noexcept;
+  void count_free(Shard& shard, SiteCounters& counters, const Weight& weight, std::int64_t lifetime_ns) noexcept;
   Shard& large_shard(std::uintptr_t address) noexcept;
   void tick(std::int64_t now) noexcept;
 
@@ -207,7 +217,6 @@ class HOLDFAST_SHARED Recorder {
   ThreadState* threads_ = nullptr;
   std::atomic<std::uint32_t> thread_count_{0};
   std::atomic<void*> deferred_{nullptr};
-  std::uint64_t fork_held_ = 0;           // which locks before_fork() got
 };
 
 // The one recorder of the process, constant-initialised.

@@ -1,21 +1,41 @@
 #include "record/region.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace holdfast::record {
 
-bool Region::reserve() noexcept {
-  if (base_ != 0) return true;
-  for (std::size_t size = kLargestRegion; size >= kSmallestRegion; size /= 4) {
+void Region::reserve() noexcept {
+  if (base_ != 0) return;
+  std::size_t largest = kLargestRegion;
+  rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    largest = std::min<std::size_t>(largest, limit.rlim_cur / kLimitShare) / kCommitBytes * kCommitBytes;
+  }
+  for (std::size_t size = largest; size >= kCommitBytes; size = size / 4 / kCommitBytes * kCommitBytes) {
     if (void* p = base::reserve_pages(size, kSpanBytes)) {
       base_ = reinterpret_cast<std::uintptr_t>(p);
-      size_ = size;
-      return true;
+      size_.store(size, std::memory_order_relaxed);
+      reserved_ = size;
+      return;
     }
   }
-  return false;
+}
+
+std::size_t Region::end_growth() noexcept {
+  const base::SpinGuard guard(lock_);
+  if (guard) size_.store(committed_, std::memory_order_release);
+  return size();
+}
+
+void Region::unreserve() noexcept {
+  const base::SpinGuard guard(lock_);
+  if (!guard || reserved_ == size()) return;
+  base::unreserve_pages(reinterpret_cast<void*>(base_ + size()), reserved_ - size());
+  reserved_ = size();
 }
 
 Span* Region::take_span(int size_class, std::uint16_t shard) noexcept {
@@ -27,7 +47,7 @@ Span* Region::take_span(int size_class, std::uint16_t shard) noexcept {
   } else {
     const std::uint32_t i = span_count_.load(std::memory_order_relaxed);
     const std::size_t end = (std::size_t{i} + 1) * kSpanBytes;
-    if (end > size_) return nullptr;
+    if (end > size()) return nullptr;
     if (end > committed_) {
       if (!base::commit_pages(reinterpret_cast<void*>(base_ + committed_), kCommitBytes)) return nullptr;
       committed_ += kCommitBytes;

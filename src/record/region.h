@@ -98,11 +98,16 @@ struct Span {
 
 class Region {
  public:
-  // Reserves address space: 256 GiB, or less where a limit forbids it; false when not even 64 MiB can be had. Once.
-  bool reserve() noexcept;
+  // Reserves address space: 256 GiB, or a small share of what a limit (RLIMIT_AS) leaves the program, maybe none: blocks
+  // that find no room here are recorded as large ones. Once.
+  void reserve() noexcept;
+  // Gives up what is not committed yet, in two steps: end_growth() first, which returns the size that is left; when nobody
+  // takes an address beyond it for one of ours any more, unreserve(), and other memory may come there. Ordinary code.
+  std::size_t end_growth() noexcept;
+  void unreserve() noexcept;
 
   std::uintptr_t base() const noexcept { return base_; }
-  std::size_t size() const noexcept { return size_; }
+  std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
   // A span of the class for the shard, its slots free; nullptr when the region is full or memory is short.
   Span* take_span(int size_class, std::uint16_t shard) noexcept;
@@ -120,12 +125,13 @@ class Region {
 
  private:
   static constexpr std::size_t kLargestRegion = std::size_t{256} << 30;
-  static constexpr std::size_t kSmallestRegion = std::size_t{64} << 20;
+  static constexpr std::size_t kLimitShare = 16;
   static constexpr std::size_t kCommitBytes = 4 << 20;
   static constexpr std::size_t kSpans = kLargestRegion / kSpanBytes;
 
   std::uintptr_t base_ = 0;
-  std::size_t size_ = 0;
+  std::atomic<std::size_t> size_{0};
+  std::size_t reserved_ = 0;   // under lock_
   std::size_t committed_ = 0;  // under lock_
   base::SpinLock lock_;
   Span* free_spans_ = nullptr;  // under lock_

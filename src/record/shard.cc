@@ -7,7 +7,7 @@
 
 namespace holdfast::record {
 
-void Shard::count_free(SiteCounters& c, const Weight& w, std::int64_t lifetime_ns) noexcept {
+bool Shard::count_free(SiteCounters& c, const Weight& w, std::int64_t lifetime_ns) noexcept {
   ++c.frees;
   c.freed_objects += w.objects;
   c.freed_bytes += w.bytes;
@@ -19,7 +19,7 @@ void Shard::count_free(SiteCounters& c, const Weight& w, std::int64_t lifetime_n
     for (int e = 0; e < node->used; ++e) {
       if (node->bucket[e] == wanted && node->count[e] != std::numeric_limits<std::uint32_t>::max()) {
         ++node->count[e];
-        return;
+        return true;
       }
     }
     last = node;
@@ -27,13 +27,14 @@ void Shard::count_free(SiteCounters& c, const Weight& w, std::int64_t lifetime_n
   }
   if (last == nullptr || last->used == LifetimeNode::kEntries) {
     LifetimeNode* fresh = lifetimes_.at_grow(lifetimes_used_);
-    if (fresh == nullptr) return;
+    if (fresh == nullptr) return false;
     ++lifetimes_used_;
     (last == nullptr ? c.lifetimes : last->next) = lifetimes_used_;
     last = fresh;
   }
   last->bucket[last->used] = wanted;
   last->count[last->used++] = 1;
+  return true;
 }
 
 void Shard::link_partial(Span* span) noexcept {

@@ -60,7 +60,8 @@ class alignas(64) Shard {
     c.alloc_objects += w.objects;
     c.alloc_bytes += w.bytes;
   }
-  void count_free(SiteCounters& c, const Weight& w, std::int64_t lifetime_ns) noexcept;
+  // False when there was no memory for the lifetime; the rest is counted all the same.
+  bool count_free(SiteCounters& c, const Weight& w, std::int64_t lifetime_ns) noexcept;
   // Calls visit(bucket, count) for each entry of the site's lifetimes; a bucket may come twice.
   template <typename Visit>
   void each_lifetime(const SiteCounters& c, Visit visit) const noexcept {

@@ -24,6 +24,8 @@ struct ThreadState {
   LabelNode* labels;             // the innermost label in force; see label_scope.h
   ThreadState* next;             // registry list
   ThreadState* previous;
+  std::uint64_t fork_held;       // which of the recorder's locks this thread took for a fork
+  std::uint64_t fork_countdown;  // its countdown meanwhile
   std::uint32_t epoch;           // the recorder's epoch this thread has last seen
   std::uint32_t thread_id;       // gettid
   std::uint16_t interval_id;     // the interval that `countdown` was drawn for

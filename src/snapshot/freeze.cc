@@ -12,6 +12,7 @@
 
 #include "record/clock.h"
 #include "snapshot/cohorts.h"
+#include "snapshot/losses.h"
 #include "snapshot/memory_use.h"
 
 namespace holdfast::snapshot {
@@ -86,8 +87,9 @@ class Freezer {
     for (std::size_t id = 0; id < totals_.size(); ++id) fill(sites[id], static_cast<std::uint32_t>(id));
     for (const CohortTable::Entry& e : cohorts_) {
       if (e.key == 0 || e.site() >= sites.size()) continue;
-      sites[e.site()].history.live.push_back({static_cast<std::int64_t>(e.births_ns / static_cast<double>(e.samples)),
-                                              e.samples, e.objects, e.bytes, e.bytes_squared, e.variance});
+      sites[e.site()].history.live.push_back(
+          {static_cast<std::int64_t>(e.births_ns / static_cast<double>(e.samples)), e.samples, e.objects,
+           e.bytes, e.bytes_squared, e.variance});
     }
     for (const Lifetime& l : lifetimes_) add_lifetime(sites[l.site].history, l);
     for (FrozenSite& site : sites) {
@@ -184,8 +186,8 @@ class Freezer {
       const std::uint16_t owner = span->shard;
       const base::SpinGuard guard(recorder_.shard(owner).lock);
       if (!guard) return false;
-      // It may have been given back meanwhile, and even taken by another shard: its blocks are then younger than this
-      // snapshot.
+      // It may have been given back meanwhile, and even taken by another shard: its blocks are then younger
+      // than this snapshot.
       if (!span->in_use.load(std::memory_order_acquire) || span->shard != owner) continue;
       for (std::uint32_t s = 0; s < span->touched && s < span->slot_count; ++s) {
         const record::Slot& slot = span->slots[s];
@@ -263,20 +265,16 @@ void add_work(Recorder& recorder, std::int64_t now_ns, profile::HeapHistory& his
   }
 }
 
-void add_counters(Recorder& recorder, profile::HeapHistory& history) {
-  const auto add = [&](const char* name, std::uint64_t value) {
-    if (value != 0) history.counters.push_back({name, value});
-  };
-  const record::Drops& drops = recorder.drops();
-  add("samples dropped: region full", drops.region_full.load());
-  add("samples dropped: large block not trackable", drops.large_untracked.load());
-  add("samples dropped: lock timeout", drops.lock_timeouts.load());
-  add("samples folded: too many sites", recorder.sites().folded());
-  add("samples with labels folded: too many values", recorder.labels().folded());
-  add("labels ignored: too many at once", recorder.label_pool().refused());
-  add("stacks truncated", drops.stacks_truncated.load());
-  add("stacks empty", drops.stacks_empty.load());
-  add("frees deferred", drops.frees_deferred.load());
+// The counters, and the same for people. A comment that begins with # is kept by pprof but not printed above
+// its reports.
+void add_counters(Recorder& recorder, const Surroundings& surroundings, Frozen& frozen) {
+  frozen.comments.push_back(std::string("# allocator: ") + surroundings.allocator);
+  frozen.comments.push_back(std::string("# hook: ") + surroundings.hook);
+  frozen.comments.push_back(std::string("# unwinder: ") + record::name(record::current_unwinder()));
+  for (const Loss& loss : losses(recorder)) {
+    if (loss.count != 0) frozen.history.counters.push_back({loss.what, loss.count});
+    frozen.comments.push_back(std::string("# ") + loss.what + ": " + std::to_string(loss.count));
+  }
 }
 
 }  // namespace
@@ -310,7 +308,7 @@ Result<Frozen> freeze(Recorder& recorder, const Surroundings& surroundings) {
     history.intervals.push_back({changes[i].time_ns, changes[i].interval_bytes});
   }
   add_work(recorder, now_ns, history);
-  add_counters(recorder, history);
+  add_counters(recorder, surroundings, frozen);
   return frozen;
 }
 

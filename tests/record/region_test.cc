@@ -45,7 +45,8 @@ class ASpan : public testing::TestWithParam<int> {};
 
 TEST_P(ASpan, HandsOutDistinctBlocksThatItFindsAgain) {
   static Region region;
-  ASSERT_TRUE(region.reserve());
+  region.reserve();
+  ASSERT_GT(region.size(), 0u);
   Span* span = region.take_span(GetParam(), 3);
   ASSERT_NE(span, nullptr);
   std::set<std::uint32_t> taken;
