@@ -1,5 +1,6 @@
 #include "hook/slow_path.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 
 #include <algorithm>
@@ -76,9 +77,12 @@ class Countdown {
   std::uint64_t next_ = record::kParked;
 };
 
-// Early, so that every thread the program starts is known and can be told when recording starts.
+// Early, so that every thread the program starts is known and can be told when recording starts. The fork handlers too: of
+// all that are registered, the first one to take locks runs last, right before the fork, and gives them back first. Whoever
+// is waited for in the others' handlers can go on.
 [[gnu::constructor(101)]] void before_main() noexcept {
   g_recorder.make_thread_key();
+  install_fork_handlers();
   make_calls_direct();
 }
 
@@ -224,6 +228,15 @@ std::size_t usable_size_slow(void* p) noexcept {
   return found.small ? found.usable : g_real.malloc_usable_size(p);
 }
 
+template <typename F>
+static F as_the_program_sees(const char* symbol, F otherwise) noexcept {
+  void* address = dlsym(RTLD_DEFAULT, symbol);
+  if (address == nullptr) return otherwise;
+  F function = nullptr;
+  std::memcpy(&function, &address, sizeof address);
+  return function;
+}
+
 const char* unseen_allocation() noexcept {
   if (!resolve()) return "malloc (the program is statically linked)";
   // Addresses that the compiler cannot know to be there.
@@ -238,25 +251,21 @@ const char* unseen_allocation() noexcept {
     allocate_and_free();
     return before - t_state.countdown >= size;
   };
+  // The functions that the program calls, as the loader finds them: ours may be bound to each other.
+  const auto real_malloc = as_the_program_sees<void* (*)(std::size_t)>("malloc", &std::malloc);
+  const auto real_free = as_the_program_sees<void (*)(void*)>("free", &std::free);
+  const auto real_new = as_the_program_sees<void* (*)(std::size_t, const std::nothrow_t&)>(
+      "_ZnwmRKSt9nothrow_t", static_cast<void* (*)(std::size_t, const std::nothrow_t&)>(&::operator new));
+  const auto real_delete =
+      as_the_program_sees<void (*)(void*)>("_ZdlPv", static_cast<void (*)(void*)>(&::operator delete));
   constexpr std::size_t kSize = 1234;
-  if (!seen(kSize, [] {
-        void* volatile p = std::malloc(kSize);
-        std::free(p);
-      })) {
-    return "malloc";
-  }
-  if (!seen(kSize, [] {
-        void* volatile p = ::operator new(kSize, std::nothrow);
-        ::operator delete(p);
-      })) {
-    return "operator new";
-  }
-  if (!seen(kSize, [] {
+  if (!seen(kSize, [&] { real_free(real_malloc(kSize)); })) return "malloc";
+  if (!seen(kSize, [&] { real_delete(real_new(kSize, std::nothrow)); })) return "operator new";
+  if (!seen(kSize, [&] {
         char text[kSize];
         std::memset(text, 'x', sizeof(text) - 1);
         text[sizeof(text) - 1] = '\0';
-        void* volatile p = strdup(text);
-        std::free(p);
+        real_free(strdup(text));
       })) {
     return "malloc inside the C library";
   }

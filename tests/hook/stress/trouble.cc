@@ -39,6 +39,10 @@ void on_signal(int) {
   errno = saved;
 }
 
+// No fork inside dlopen: in the child gperftools would wait for the loader's lock for ever, whenever it grows
+// its heap (it takes a stack by libunwind, which walks the loader's list). So it is without Holdfast too.
+std::mutex g_loader_mutex;
+
 char g_true[] = "/bin/true";
 char* g_true_arguments[] = {g_true, nullptr};
 
@@ -130,8 +134,10 @@ void fork_and_exec(const Load& load, std::uint64_t seed) {
         expect_success(child, "vfork");
         g_done.spawns.fetch_add(1, std::memory_order_relaxed);
         break;
-      default:
+      default: {
+        const std::lock_guard lock(g_loader_mutex);
         child = fork();
+      }
         if (child < 0) fail("fork");
         if (child == 0) work_in_child(load, dice);
         expect_success(child, "fork");
@@ -143,13 +149,17 @@ void fork_and_exec(const Load& load, std::uint64_t seed) {
 void open_and_close_plugins(const Load& load) {
   using Take = void* (*)(std::size_t);
   while (!load.over()) {
+    g_loader_mutex.lock();
     void* library = dlopen(load.plugin, RTLD_NOW | RTLD_LOCAL);
+    g_loader_mutex.unlock();
     if (library == nullptr) fail(dlerror());
     const auto take = reinterpret_cast<Take>(dlsym(library, "take"));
     std::vector<void*> blocks;
     for (std::size_t n = 1; n < 200'000; n = n * 3 + 5) blocks.push_back(take(n));
     // The blocks outlive the code that allocated them.
+    g_loader_mutex.lock();
     if (dlclose(library) != 0) fail(dlerror());
+    g_loader_mutex.unlock();
     for (void* p : blocks) std::free(p);
     g_done.plugins.fetch_add(1, std::memory_order_relaxed);
   }
