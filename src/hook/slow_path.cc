@@ -230,7 +230,10 @@ std::size_t usable_size_slow(void* p) noexcept {
 
 template <typename F>
 static F as_the_program_sees(const char* symbol, F otherwise) noexcept {
-  void* address = dlsym(RTLD_DEFAULT, symbol);
+  // Not RTLD_DEFAULT, which begins with a library that is bound to itself.
+  void* program = dlopen(nullptr, RTLD_LAZY);
+  void* address = program == nullptr ? nullptr : dlsym(program, symbol);
+  if (program != nullptr) dlclose(program);
   if (address == nullptr) return otherwise;
   F function = nullptr;
   std::memcpy(&function, &address, sizeof address);
