@@ -117,17 +117,6 @@ AllocatorUse jemalloc_use() noexcept {
   return {true, allocated, less(less(resident, metadata), allocated), metadata};
 }
 
-std::size_t jemalloc_owned_from(std::uintptr_t page, std::uintptr_t limit) noexcept {
-  using Mallctl = int (*)(const char*, void*, std::size_t*, void*, std::size_t);
-  static const auto mallctl = look_up<Mallctl>("mallctl");
-  if (mallctl == nullptr) return 0;
-  const void* address = reinterpret_cast<const void*>(page);
-  unsigned arena = 0;
-  std::size_t size = sizeof(arena);
-  if (mallctl("arenas.lookup", &arena, &size, &address, sizeof(address)) != 0) return 0;
-  return limit - page;
-}
-
 // ---- gperftools
 
 bool read_property(const char* name, std::uint64_t& value) noexcept {
@@ -173,7 +162,8 @@ record::AllocatorQuestions allocator_questions() noexcept {
     case Allocator::glibc:
       return {glibc_use, glibc_size, glibc_owned_from};
     case Allocator::jemalloc:
-      return {jemalloc_use, nallocx_size, jemalloc_owned_from};
+      // Not by arenas.lookup: it follows what another thread may be freeing, and crashes then.
+      return {jemalloc_use, nallocx_size, nullptr};
     case Allocator::tcmalloc:
       return {tcmalloc_use, nallocx_size, tcmalloc_owned_from};
     case Allocator::mimalloc:

@@ -20,7 +20,7 @@ struct AllocatorQuestions {
   // Bytes a block of `size` really takes.
   std::size_t (*good_size)(std::size_t size) noexcept = nullptr;
   // How many bytes from the page at `page` on are the allocator's, seen at this page; 0 when none. Anonymous
-  // memory up to `limit`, which others may unmap meanwhile.
+  // memory up to `limit`, which others may unmap meanwhile. Null where the allocator cannot be asked safely.
   std::size_t (*owned_from)(std::uintptr_t page, std::uintptr_t limit) noexcept = nullptr;
 };
 

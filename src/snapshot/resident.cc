@@ -176,6 +176,11 @@ std::optional<Resident> read_resident(const KnownMemory& known, const record::Al
   const std::vector<Mapped> maps = parse_mappings(read_own_maps());
   Sorter sorter(known, stacks_of(maps, known), questions, out);
   out.has_pages = !maps.empty() && std::ranges::all_of(maps, [&](const Mapped& m) { return sorter.add(m); });
+  if (questions.owned_from == nullptr && questions.use != nullptr) {
+    // Its pages cannot be told from others one by one, but it counts them.
+    const record::AllocatorUse use = questions.use();
+    out.other -= std::min(out.other, use.allocated + use.free + use.metadata);
+  }
   const std::uint64_t told = out.stacks + out.tables + out.region + out.data + out.other;
   out.heap = out.anonymous > told ? out.anonymous - told : 0;
   return out;
