@@ -19,7 +19,7 @@ namespace holdfast {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
+using ::testing::IsEmpty;
 using testing::Outcome;
 using ::testing::StartsWith;
 
@@ -29,6 +29,16 @@ const std::vector<std::string> kAllocators = {"glibc", "tcmalloc", "tcmalloc_min
 std::string library_of(const std::string& allocator) {
   if (allocator == "glibc") return "";
   return "lib" + allocator + (allocator == "jemalloc" ? ".so.2" : ".so.4");
+}
+
+// What Holdfast said, but for where it listens.
+std::string complaints(const std::string& err) {
+  std::istringstream lines(err);
+  std::string found;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("holdfast") && line.find(" listens at ") == std::string::npos) found += line + "\n";
+  }
+  return found;
 }
 
 std::string program(const std::string& name) { return HAZARDS_FOLDER "/hazards_" + name; }
@@ -55,7 +65,7 @@ class Hazard : public ::testing::TestWithParam<std::tuple<std::string, std::stri
     EXPECT_EQ(outcome.signal, 0) << outcome.err;
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_EQ(outcome.out, bare_.out);
-    EXPECT_THAT(outcome.err, Not(HasSubstr("holdfast")));
+    EXPECT_THAT(complaints(outcome.err), IsEmpty());
   }
 };
 
@@ -99,7 +109,7 @@ class AnAllocatorThatComesFirst : public ::testing::TestWithParam<std::string> {
     const Outcome outcome = testing::holdfast(all);
     EXPECT_EQ(outcome.exit_code, 0) << hazard << outcome.err;
     EXPECT_EQ(outcome.out, hazard + ": well\n");
-    EXPECT_THAT(outcome.err, Not(HasSubstr("holdfast")));
+    EXPECT_THAT(complaints(outcome.err), IsEmpty());
     for (const auto& dump : std::filesystem::directory_iterator(directory.path())) {
       const auto profile = profile::decode(testing::read_text(dump.path()));
       if (!profile) return profile.error().what;
