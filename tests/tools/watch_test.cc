@@ -58,8 +58,8 @@ class Watch : public ::testing::Test {
 
 TEST_F(Watch, TellsALinePerSnapshotInAPipeAndEndsWithTheVerdict) {
   serve_from(1);
-  const Outcome outcome = testing::holdfast(
-      {"watch", server_.address(), "--every", "50ms", "--for", "100ms", "--keep", directory_.file("kept")});
+  const Outcome outcome = testing::holdfast({"watch", server_.address(), "--every", "50ms", "--for", "100ms",
+                                             "--no-holders", "--keep", directory_.file("kept")});
   EXPECT_EQ(outcome.exit_code, 1) << outcome.err;
   EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 3) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("2 h  8.4 MiB in use, +5.6 MiB, most of it +5.6 MiB at app::keep(...)"));

@@ -11,6 +11,7 @@
 #include "command.h"
 #include "drive.h"
 #include "held.h"
+#include "lines/add_lines.h"
 #include "outputs.h"
 #include "progress.h"
 #include "rounds_run.h"
@@ -132,12 +133,14 @@ Result<Judged> run_rounds(CiFlags& flags, Target& target) {
 
   auto measured = run.send(flags.plan.measured, "measuring");
   if (!measured) return measured.error();
+  if (flags.fetch.lines) lines::add_lines(measured->guarded);
   Judged judged{diagnose::judge_rounds(*measured, nullptr, *policy), measured->base, run.last()};
   flags.accepted.apply(judged.diagnosis);
   int confirming = 0;
   if (flags.plan.confirming > 0 && (judged.diagnosis.has_leak() || judged.diagnosis.has_suspect())) {
     auto more = run.send(flags.plan.confirming, "confirming");
     if (!more) return more.error();
+    if (flags.fetch.lines) lines::add_lines(more->guarded);
     confirming = flags.plan.confirming;
     judged.diagnosis = diagnose::judge_rounds(*measured, &*more, *policy);
     flags.accepted.apply(judged.diagnosis);

@@ -158,7 +158,10 @@ Result<void> Target::check_alive() {
 
 Result<profile::Profile> Target::snapshot() {
   if (auto alive = check_alive(); !alive) return alive.error();
-  auto profile = load_profile(source_, options_);
+  // Source lines only matter in the snapshot that is told of at last; they cost time, round after round.
+  SourceOptions options(options_);
+  options.lines = false;
+  auto profile = load_profile(source_, options);
   if (!profile) {
     // A program that is about to end closes its socket first.
     for (int i = 0; child_ >= 0 && i < 50 && !reap(/*wait=*/false); ++i) std::this_thread::sleep_for(kPoll);

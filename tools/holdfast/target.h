@@ -30,7 +30,7 @@ class Target {
   Target& operator=(Target&&) = delete;
   ~Target();  // ends a started program
 
-  // Its heap now. The error of a started program that has ended says how it ended.
+  // Its heap now, without source lines. The error of a started program that has ended says how it ended.
   Result<profile::Profile> snapshot();
 
   // Error when a started program has ended: how.

@@ -21,6 +21,7 @@
 #include "diagnose/compare.h"
 #include "diagnose/judge.h"
 #include "held.h"
+#include "lines/add_lines.h"
 #include "quiet.h"
 #include "screen.h"
 #include "sources.h"
@@ -37,7 +38,7 @@ struct WatchFlags {
   PolicyFlags policy;
   Accepted accepted;
   VerdictOutput output;
-  fetch::FetchOptions fetch;
+  SourceOptions fetch;
 };
 
 // Of long watches every other snapshot is dropped, again and again: so many show the course.
@@ -101,7 +102,11 @@ class Watch {
     }
   }
 
-  const std::vector<profile::Profile>& series() const { return series_; }
+  // After run().
+  const std::vector<profile::Profile>& series() {
+    if (flags_.fetch.lines) lines::add_lines(series_.back());
+    return series_;
+  }
 
  private:
   Result<void> take(int number) {
@@ -146,10 +151,11 @@ Result<int> watch(WatchFlags& flags) {
   if (auto ready = watch.prepare(); !ready) return ready.error();
   if (auto opened = flags.output.open(); !opened) return opened.error();
   if (auto done = watch.run(); !done) return done.error();
-  diagnose::Diagnosis diagnosis = diagnose::judge(watch.series(), *policy);
+  const std::vector<profile::Profile>& series = watch.series();
+  diagnose::Diagnosis diagnosis = diagnose::judge(series, *policy);
   flags.accepted.apply(diagnosis);
   if (flags.output.wants_holders()) add_holders(diagnosis, flags.url, flags.fetch);
-  return flags.output.write(diagnosis, {flags.url}, watch.series().front(), watch.series().back());
+  return flags.output.write(diagnosis, {flags.url}, series.front(), series.back());
 }
 
 }  // namespace
