@@ -101,8 +101,10 @@ Name name_of(Dwarf_Die function) {
   const int count = dwarf_getscopes_die(&declared, &scopes);  // [0] is the function itself
   for (int i = 1; i < count; ++i) {
     std::string scope = scope_name(scopes[i]);
-    // The type of a closure has no name with g++.
-    if (i == 1 && scope == "{unnamed}" && std::string_view(name) == "operator()") scope = "<lambda>";
+    // The type of a closure has no name with g++; its body and its constructors are known by theirs.
+    const std::string_view called(name);
+    if (i == 1 && scope == "{unnamed}" && (called == "operator()" || called.starts_with("<lambda")))
+      scope = "<lambda>";
     if (!scope.empty()) qualified = scope + "::" + qualified;
   }
   std::free(scopes);
